@@ -1,0 +1,60 @@
+"""Serein hears speech and says which emotion is in it, how sure it is, and what to doubt.
+
+>>> import serein
+>>> recognizer = serein.load()
+>>> result = recognizer.predict("clip.wav")  # doctest: +SKIP
+>>> result.label, result.confidence  # doctest: +SKIP
+('angry', 0.81)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from serein.errors import SereinError
+    from serein.labels import LABELS, VIEWS
+    from serein.recognition.recognizer import Recognizer, load
+    from serein.recognition.speaker import SpeakerProfile
+    from serein.results import InputWarning, LabelView, Prediction
+
+__version__ = "0.1.0"
+
+# Where each public name lives. They are imported when first used, so that `import serein` costs
+# next to nothing.
+_HOMES = {
+    "LABELS": "serein.labels",
+    "VIEWS": "serein.labels",
+    "InputWarning": "serein.results",
+    "LabelView": "serein.results",
+    "Prediction": "serein.results",
+    "Recognizer": "serein.recognition.recognizer",
+    "SereinError": "serein.errors",
+    "SpeakerProfile": "serein.recognition.speaker",
+    "load": "serein.recognition.recognizer",
+}
+
+__all__ = [
+    "LABELS",
+    "VIEWS",
+    "InputWarning",
+    "LabelView",
+    "Prediction",
+    "Recognizer",
+    "SereinError",
+    "SpeakerProfile",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'serein' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, "__version__"})

@@ -1,0 +1,28 @@
+"""Sound in: decoding, small measurements, and whether a recording is fit to be judged."""
+
+from serein.audio.decode import Limits, Recording, decode
+from serein.audio.fitness import Thresholds, inspect
+from serein.audio.signal import (
+    active_level,
+    active_span,
+    effective_bandwidth,
+    estimate_snr,
+    frame_levels,
+)
+from serein.audio.sources import Source
+from serein.results import InputWarning
+
+__all__ = [
+    "InputWarning",
+    "Limits",
+    "Recording",
+    "Source",
+    "Thresholds",
+    "active_level",
+    "active_span",
+    "decode",
+    "effective_bandwidth",
+    "estimate_snr",
+    "frame_levels",
+    "inspect",
+]

@@ -1,0 +1,33 @@
+"""Model bundles: a folder with a manifest, an ONNX graph and a card."""
+
+from serein.bundle.bundle import (
+    DEFAULT_BUNDLE,
+    Bundle,
+    Output,
+    available_bundles,
+    find_bundle,
+    sha256_of,
+)
+from serein.bundle.manifest import (
+    CARD_FILE,
+    MODES,
+    Graph,
+    Manifest,
+    Mode,
+    Normalization,
+)
+
+__all__ = [
+    "CARD_FILE",
+    "DEFAULT_BUNDLE",
+    "MODES",
+    "Bundle",
+    "Graph",
+    "Manifest",
+    "Mode",
+    "Normalization",
+    "Output",
+    "available_bundles",
+    "find_bundle",
+    "sha256_of",
+]

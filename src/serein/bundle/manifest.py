@@ -1,0 +1,206 @@
+"""The manifest: everything about a model that is not its weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from serein.errors import ArgumentInvalid, BundleInvalid
+from serein.features import FeatureSpec
+from serein.features.spectral import FloatArray
+
+FORMAT = "serein-bundle"
+FORMAT_VERSION = 1
+MANIFEST_FILE = "manifest.json"
+CARD_FILE = "MODEL_CARD.md"
+
+Mode = Literal["unknown", "enrolled"]
+"""Leaderboard U judges a clip by itself (``unknown`` speaker), E with a profile (``enrolled``)."""
+
+MODES: tuple[Mode, ...] = ("unknown", "enrolled")
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Statistics of the features over the training speakers.
+
+    Attributes
+    ----------
+    mean, std
+        Shape (dimensions,), float32; std is positive.
+    prior_clips
+        How many clips of a speaker weigh as much as what is known of all speakers.
+    """
+
+    mean: FloatArray
+    std: FloatArray
+    prior_clips: float
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One ONNX graph of a bundle, and the temperature that calibrates it."""
+
+    file: str
+    sha256: str
+    temperature: float
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a bundle says of itself.
+
+    Attributes
+    ----------
+    name
+        Name of the model.
+    labels
+        Emotions in the order of the graph's logits.
+    features
+        Specification of the graph's input.
+    normalization
+        Statistics by which the input is normalised.
+    graphs
+        The graph of each mode; both may name the same file.
+    minimum_confidence
+        Expected accuracy below which a judgement is not decided.
+    licence
+        Licence of the weights.
+    parameters
+        Number of trained parameters.
+    corpora
+        The corpora trained on: clips, speakers, labels and licence of each.
+    scores
+        Scores on speakers that the training never saw, with protocol and leaderboard.
+    recipe
+        The recipe it was trained by.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    features: FeatureSpec
+    normalization: Normalization
+    graphs: Mapping[Mode, Graph]
+    minimum_confidence: float
+    licence: str
+    parameters: int
+    corpora: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The manifest as plain values."""
+        return {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "name": self.name,
+            "labels": list(self.labels),
+            "features": self.features.as_dict(),
+            "normalization": {
+                "mean": _rounded(self.normalization.mean),
+                "std": _rounded(self.normalization.std),
+                "prior_clips": self.normalization.prior_clips,
+            },
+            "graphs": {
+                mode: {
+                    "file": graph.file,
+                    "sha256": graph.sha256,
+                    "temperature": graph.temperature,
+                }
+                for mode, graph in self.graphs.items()
+            },
+            "minimum_confidence": self.minimum_confidence,
+            "licence": self.licence,
+            "parameters": self.parameters,
+            "corpora": dict(self.corpora),
+            "scores": dict(self.scores),
+            "recipe": dict(self.recipe),
+        }
+
+    def write(self, folder: Path) -> None:
+        """Write ``manifest.json`` into a folder."""
+        text = json.dumps(self.as_dict(), indent=1, ensure_ascii=False)
+        (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Read the manifest of a bundle.
+
+        Raises
+        ------
+        BundleInvalid
+            If it is missing, damaged, or of another format version.
+        """
+        path = folder / MANIFEST_FILE
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise BundleInvalid(
+                f"{folder} is no model bundle: there is no readable {MANIFEST_FILE} in it",
+                file=str(folder),
+            ) from error
+        except ValueError as error:
+            raise BundleInvalid(f"{path} is not valid JSON: {error}", file=str(folder)) from error
+        try:
+            return _from_dict(values)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            detail = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise BundleInvalid(f"{path}: {detail}", file=str(folder)) from error
+
+
+def _from_dict(values: Mapping[str, Any]) -> Manifest:
+    if values["format"] != FORMAT or values["format_version"] != FORMAT_VERSION:
+        raise ValueError(
+            f"format {values['format']!r} version {values['format_version']!r}; this Serein reads "
+            f"{FORMAT!r} version {FORMAT_VERSION}: export the model again, or update Serein"
+        )
+    features = FeatureSpec.from_dict(values["features"])
+    statistics = values["normalization"]
+    normalization = Normalization(
+        np.asarray(statistics["mean"], dtype=np.float32),
+        np.asarray(statistics["std"], dtype=np.float32),
+        float(statistics["prior_clips"]),
+    )
+    for name, part in (("mean", normalization.mean), ("std", normalization.std)):
+        if part.shape != (features.dimensions,) or not np.isfinite(part).all():
+            raise ArgumentInvalid(
+                f"normalization {name} needs {features.dimensions} finite numbers"
+            )
+    if not (normalization.std > 0).all():
+        raise ArgumentInvalid("normalization std must be positive")
+    labels = tuple(values["labels"])
+    if len(labels) < 2 or len(set(labels)) != len(labels):
+        raise ArgumentInvalid("labels must be two or more, each once")
+    return Manifest(
+        name=str(values["name"]),
+        labels=labels,
+        features=features,
+        normalization=normalization,
+        graphs={mode: _graph(values["graphs"][mode]) for mode in MODES},
+        minimum_confidence=float(values["minimum_confidence"]),
+        licence=str(values["licence"]),
+        parameters=int(values["parameters"]),
+        corpora=values["corpora"],
+        scores=values["scores"],
+        recipe=values["recipe"],
+    )
+
+
+def _graph(values: Mapping[str, Any]) -> Graph:
+    graph = Graph(str(values["file"]), str(values["sha256"]), float(values["temperature"]))
+    # A bundle may come from a stranger: it names files of its own folder and no others.
+    if Path(graph.file).name != graph.file or graph.file in ("", ".", ".."):
+        raise ArgumentInvalid(f"graph file {graph.file!r} must be a plain file name")
+    if not graph.temperature > 0:
+        raise ArgumentInvalid("temperature must be positive")
+    return graph
+
+
+def _rounded(values: FloatArray) -> list[float]:
+    """Shortest decimals that read back as the same float32."""
+    return [float(str(value)) for value in values]

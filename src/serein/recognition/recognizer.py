@@ -1,0 +1,217 @@
+"""The recogniser: from a sound to a judgement."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from serein.audio import Limits, Recording, Source, decode, inspect
+from serein.bundle import DEFAULT_BUNDLE, Bundle
+from serein.errors import ArgumentInvalid, SereinError
+from serein.features import Features
+from serein.features.spectral import FloatArray
+from serein.labels import SEXES
+from serein.recognition.judge import Judgement, judge
+from serein.recognition.speaker import ClipStatistics, SpeakerProfile
+from serein.results import InputWarning, Prediction, most_probable
+
+POOLED_FROM = 30.0  # seconds: longer recordings are judged in pieces
+PIECE = 10.0  # seconds
+UNDECIDABLE = frozenset({"silent", "no_speech"})
+"""Warnings after which no label is relied upon, however sure the model is."""
+
+
+def load(model: str | Path = DEFAULT_BUNDLE, *, limits: Limits | None = None) -> Recognizer:
+    """Load a model.
+
+    Parameters
+    ----------
+    model
+        Name of a bundle of the package, or a bundle's folder.
+    limits
+        Largest size and longest duration of what will be judged.
+
+    Raises
+    ------
+    BundleInvalid
+        If there is no such bundle or it is damaged.
+
+    Examples
+    --------
+    >>> recognizer = load()
+    >>> recognizer.predict("clip.wav").label  # doctest: +SKIP
+    'happy'
+    """
+    return Recognizer(Bundle.load(model), limits=limits)
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """A decoded recording with its pieces' features: one piece, or several if it is long."""
+
+    recording: Recording
+    warnings: tuple[InputWarning, ...]
+    pieces: tuple[Features, ...]
+
+
+class Recognizer:
+    """Judges which emotion a voice carries.
+
+    One recogniser may be used from several threads at once.
+    """
+
+    def __init__(self, bundle: Bundle, *, limits: Limits | None = None) -> None:
+        self.bundle = bundle
+        self.limits = limits or Limits()
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.bundle.manifest.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The emotions that the model knows."""
+        return self.bundle.manifest.labels
+
+    def predict(self, source: Source, *, speaker: SpeakerProfile | None = None) -> Prediction:
+        """Judge a clip.
+
+        Parameters
+        ----------
+        source
+            A path, the bytes of a file, a file object, or ``(samples, sampling_rate)`` with
+            samples of shape (n,) or (n, channels). Any container and sampling rate.
+        speaker
+            Profile of the speaker, from :meth:`enroll`.
+
+        Returns
+        -------
+        Prediction
+            The judgement. A recording over 30 s is judged in pieces of 10 s whose probabilities
+            are averaged, and carries the warning ``too_long``.
+
+        Raises
+        ------
+        AudioError
+            If the source is no sound that can be judged.
+        ProfileInvalid
+            If the profile was made with another model.
+        """
+        heard = self._hear(source)
+        return self._prediction(heard, judge(self.bundle, heard.pieces, speaker=speaker), speaker)
+
+    def predict_many(
+        self, sources: Iterable[Source], *, speaker: SpeakerProfile | None = None
+    ) -> Iterator[Prediction | SereinError]:
+        """Judge clips one after the other, lazily and in order.
+
+        A source that fails yields its error, with the name of the file in ``error.file``,
+        instead of raising it.
+        """
+        for source in sources:
+            try:
+                yield self.predict(source, speaker=speaker)
+            except SereinError as error:
+                if error.file is None:
+                    error.file = _name(source)
+                yield error
+
+    def enroll(self, sources: Iterable[Source]) -> SpeakerProfile:
+        """Make a profile of a speaker from unlabelled clips.
+
+        A handful of clips in different moods serves best.
+
+        Raises
+        ------
+        ArgumentInvalid
+            If there is no source, or not one with sound in it.
+        AudioError
+            If a source is no sound that can be judged.
+        """
+        if isinstance(sources, str | bytes | os.PathLike):
+            raise ArgumentInvalid("enroll takes a list of clips; put the one clip into a list")
+        clips: list[Features] = []
+        for source in sources:
+            heard = self._hear(source)
+            if not any(warning.code in UNDECIDABLE for warning in heard.warnings):
+                clips.extend(heard.pieces)
+        return SpeakerProfile.of(
+            [ClipStatistics.of(clip) for clip in clips],
+            model=self.bundle.fingerprint,
+            gain_response=self.bundle.manifest.features.gain_response,
+        )
+
+    def embed(self, source: Source) -> FloatArray:
+        """The model's embedding of a clip, float32, shape (dimensions,).
+
+        Raises
+        ------
+        ArgumentInvalid
+            If the model has none.
+        """
+        heard = self._hear(source)
+        vectors = [judgement.embedding for judgement in judge(self.bundle, heard.pieces)]
+        found = [vector for vector in vectors if vector is not None]
+        if not found:
+            raise ArgumentInvalid(
+                f"the model {self.name!r} has no embedding; load another, such as "
+                f"{DEFAULT_BUNDLE!r}"
+            )
+        return np.mean(found, axis=0, dtype=np.float32)
+
+    def _hear(self, source: Source) -> _Heard:
+        spec = self.bundle.manifest.features
+        recording = decode(source, sampling_rate=spec.sampling_rate, limits=self.limits)
+        pieces = tuple(spec.extract(piece) for piece in _pieces(recording))
+        return _Heard(recording, inspect(recording), pieces)
+
+    def _prediction(
+        self, heard: _Heard, judgements: Sequence[Judgement], speaker: SpeakerProfile | None
+    ) -> Prediction:
+        # A piece counts by what is left of it once silence is trimmed.
+        weights = [float(len(piece.values)) for piece in heard.pieces]
+        mean = np.average([one.probabilities for one in judgements], axis=0, weights=weights)
+        probabilities = MappingProxyType(dict(zip(self.labels, mean.tolist(), strict=True)))
+        sexes = [one.sex for one in judgements if one.sex is not None]
+        sex = None
+        if sexes:
+            sex = MappingProxyType(
+                dict(zip(SEXES, np.average(sexes, axis=0, weights=weights).tolist(), strict=True))
+            )
+        label, confidence = most_probable(probabilities)
+        doubtful = any(warning.code in UNDECIDABLE for warning in heard.warnings)
+        return Prediction(
+            label=label,
+            confidence=confidence,
+            probabilities=probabilities,
+            sex=sex,
+            decided=confidence >= self.bundle.manifest.minimum_confidence and not doubtful,
+            warnings=heard.warnings,
+            duration=heard.recording.duration,
+            model=self.name,
+            file=heard.recording.name,
+            enrolled=speaker is not None,
+        )
+
+
+def _pieces(recording: Recording) -> list[FloatArray]:
+    """The whole recording, or pieces of 10 s where it is long; silent pieces are left out."""
+    samples, rate = recording.samples, recording.sampling_rate
+    if samples.size <= POOLED_FROM * rate:
+        return [samples]
+    length = int(PIECE * rate)
+    pieces = [samples[begin : begin + length] for begin in range(0, samples.size, length)]
+    if len(pieces[-1]) < length // 2:
+        pieces.pop()
+    sounding = [piece for piece in pieces if np.any(piece)]
+    return sounding or pieces[:1]
+
+
+def _name(source: Source) -> str | None:
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else None

@@ -1,0 +1,141 @@
+"""What a judgement is made of: plain, frozen, and the same in every interface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from serein.errors import SereinError
+from serein.labels import regroup
+
+
+@dataclass(frozen=True)
+class InputWarning:
+    """Something about the input that makes the judgement doubtful.
+
+    Attributes
+    ----------
+    code
+        One of the codes documented for the public interface, such as ``clipped``.
+    message
+        What was found, with its number, and what to do about it.
+    """
+
+    code: str
+    message: str
+
+    def as_dict(self) -> dict[str, str]:
+        """The object of the command line and the service."""
+        return {"code": self.code, "message": self.message}
+
+
+@dataclass(frozen=True)
+class LabelView:
+    """A judgement regrouped into another set of classes.
+
+    Attributes
+    ----------
+    name
+        Name of the view, such as ``three``.
+    label, confidence
+        The most probable class and its probability.
+    probabilities
+        Probability of each class; sums to 1.
+    dropped
+        Probability mass of the labels that the view leaves out, 0 to 1, before the rest was
+        renormalised.
+    """
+
+    name: str
+    label: str
+    confidence: float
+    probabilities: Mapping[str, float]
+    dropped: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The ``view`` object of the command line and the service."""
+        return {
+            "name": self.name,
+            "label": self.label,
+            "confidence": self.confidence,
+            "probabilities": dict(self.probabilities),
+            "dropped": self.dropped,
+        }
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The judgement of one clip.
+
+    Attributes
+    ----------
+    label, confidence
+        The most probable emotion and its calibrated probability. ``label`` is the top class
+        even where ``decided`` is False.
+    probabilities
+        Calibrated probability of each label that the model knows; sums to 1.
+    sex
+        Probability of ``female`` and ``male``, or None where the model does not judge it.
+    decided
+        False where the model is too unsure, or the input too poor, for the label to be relied
+        upon: "not sure" is an answer.
+    warnings
+        What is doubtful about the input.
+    duration
+        Length of the recording in seconds.
+    model
+        Name of the model bundle.
+    file
+        The source as the caller gave it, or None for bytes, file objects and arrays.
+    enrolled
+        True where a speaker profile was used.
+    """
+
+    label: str
+    confidence: float
+    probabilities: Mapping[str, float]
+    sex: Mapping[str, float] | None
+    decided: bool
+    warnings: tuple[InputWarning, ...]
+    duration: float
+    model: str
+    file: str | None = None
+    enrolled: bool = False
+
+    def view(self, name: str) -> LabelView:
+        """The same judgement in another label view.
+
+        Raises
+        ------
+        ArgumentInvalid
+            If the view is unknown or does not fit the model.
+        """
+        probabilities, dropped = regroup(self.probabilities, name, sex=self.sex)
+        label, confidence = most_probable(probabilities)
+        return LabelView(name, label, confidence, probabilities, dropped)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The object that ``serein predict --json`` prints."""
+        return {
+            "file": self.file,
+            "label": self.label,
+            "confidence": self.confidence,
+            "probabilities": dict(self.probabilities),
+            "sex": None if self.sex is None else dict(self.sex),
+            "decided": self.decided,
+            "warnings": [warning.as_dict() for warning in self.warnings],
+            "duration": self.duration,
+            "model": self.model,
+        }
+
+
+def most_probable(probabilities: Mapping[str, float]) -> tuple[str, float]:
+    """The label with the highest probability, and that probability."""
+    label = max(probabilities, key=lambda name: probabilities[name])
+    return label, probabilities[label]
+
+
+def failure_as_dict(error: SereinError) -> dict[str, Any]:
+    """The object that stands in the place of a judgement for a file that failed."""
+    return {"file": error.file, "error": error.as_dict()}

@@ -1,0 +1,1 @@
+"""Training: from utterance tables and a recipe to a bundle."""

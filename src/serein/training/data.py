@@ -1,0 +1,208 @@
+"""Clips ready for training: labelled features of the utterances of one or more corpora."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from multiprocessing import get_context
+from os import cpu_count
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from serein.audio import decode
+from serein.corpora import Utterance, UtteranceTable
+from serein.errors import DataInvalid, SereinError
+from serein.features import Features, FeatureSpec
+from serein.features.spectral import FloatArray
+from serein.labels import LABELS, SEXES
+from serein.recognition import ClipStatistics, SpeakerProfile
+
+FEWEST_LABELS = 2
+_CHUNK = 32
+
+Progress = Callable[[int, int], None]
+"""Called with the number of items done and the number of all."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Utterances with their features, side by side.
+
+    Attributes
+    ----------
+    utterances
+        All of a labelled emotion.
+    features
+        The features of each.
+    spec
+        What the features are.
+    failures
+        Clips that could not be read, and were left out.
+    """
+
+    utterances: tuple[Utterance, ...]
+    features: tuple[Features, ...]
+    spec: FeatureSpec
+    failures: tuple[SereinError, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The canonical labels that the data hold, in canonical order."""
+        held = {utterance.emotion for utterance in self.utterances}
+        return tuple(label for label in LABELS if label in held)
+
+    @cached_property
+    def corpora(self) -> tuple[str, ...]:
+        """Names of the corpora, sorted."""
+        return tuple(sorted({utterance.corpus for utterance in self.utterances}))
+
+    def corpus_labels(self, corpus: str) -> tuple[str, ...]:
+        """The labels that one corpus holds, in canonical order."""
+        held = {one.emotion for one in self.utterances if one.corpus == corpus}
+        return tuple(label for label in LABELS if label in held)
+
+    def targets(self, labels: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Index of each clip's emotion among ``labels``, shape (clips,)."""
+        index = {label: position for position, label in enumerate(labels)}
+        return np.array([index[str(one.emotion)] for one in self.utterances], dtype=np.int64)
+
+    def sexes(self) -> npt.NDArray[np.int64]:
+        """0 for female, 1 for male, -1 for unknown, shape (clips,)."""
+        index = {sex: position for position, sex in enumerate(SEXES)}
+        known = [-1 if one.sex is None else index[one.sex] for one in self.utterances]
+        return np.array(known, dtype=np.int64)
+
+    def label_mask(self, labels: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """True where a clip's corpus holds the label, shape (clips, labels).
+
+        The other labels take no part in the clip's loss and score: that a corpus never says
+        ``calm`` does not mean that its voices never are.
+        """
+        rows = {
+            corpus: [label in self.corpus_labels(corpus) for label in labels]
+            for corpus in self.corpora
+        }
+        return np.array([rows[one.corpus] for one in self.utterances], dtype=bool)
+
+    @cached_property
+    def statistics(self) -> tuple[ClipStatistics, ...]:
+        """What a speaker profile takes from each clip."""
+        return tuple(ClipStatistics.of(clip) for clip in self.features)
+
+    def by_speaker(self, indexes: Sequence[int]) -> dict[str, list[int]]:
+        """Indexes grouped by speaker; clips of unknown speakers are left out."""
+        groups: dict[str, list[int]] = {}
+        for index in indexes:
+            if (speaker := self.utterances[index].speaker) is not None:
+                groups.setdefault(speaker, []).append(index)
+        return groups
+
+    def profile(self, indexes: Sequence[int], *, model: str) -> SpeakerProfile:
+        """The profile of a speaker from the clips at ``indexes``."""
+        return SpeakerProfile.of(
+            [self.statistics[index] for index in indexes],
+            model=model,
+            gain_response=self.spec.gain_response,
+        )
+
+
+def load_dataset(
+    tables: Sequence[UtteranceTable],
+    spec: FeatureSpec,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Decode the labelled clips of the tables and compute their features.
+
+    Parameters
+    ----------
+    workers
+        Number of processes; by default one a core.
+
+    Raises
+    ------
+    DataInvalid
+        If nothing can be read, or fewer than two labels are left.
+    """
+    wanted = [
+        (table.audio_path(utterance), utterance)
+        for table in tables
+        for utterance in table.utterances
+        if utterance.emotion is not None
+    ]
+    if not wanted:
+        raise DataInvalid("the data hold no clip with a canonical emotion; there is nothing to do")
+    paths = [path for path, _ in wanted]
+    kept: list[tuple[Utterance, Features]] = []
+    failures: list[SereinError] = []
+    chunks = [paths[begin : begin + _CHUNK] for begin in range(0, len(paths), _CHUNK)]
+    done = 0
+    # Not forked: the parent may hold threads of torch or of a progress display.
+    context = get_context("spawn")
+    count = min(workers or cpu_count() or 1, len(chunks))
+    with ProcessPoolExecutor(count, mp_context=context) as pool:
+        for results in pool.map(_extract_all, chunks, [spec] * len(chunks)):
+            for result in results:
+                if isinstance(result, SereinError):
+                    failures.append(result)
+                else:
+                    kept.append((wanted[done][1], result))
+                done += 1
+            if progress is not None:
+                progress(done, len(wanted))
+    dataset = Dataset(
+        tuple(utterance for utterance, _ in kept),
+        tuple(features for _, features in kept),
+        spec,
+        tuple(failures),
+    )
+    if len(dataset.labels) < FEWEST_LABELS:
+        raise DataInvalid(
+            f"the data hold {len(dataset.labels)} readable emotion(s) "
+            f"({', '.join(dataset.labels) or 'none'}); a model needs at least {FEWEST_LABELS}"
+        )
+    return dataset
+
+
+def _extract_all(paths: Sequence[Path], spec: FeatureSpec) -> list[Features | SereinError]:
+    results: list[Features | SereinError] = []
+    for path in paths:
+        try:
+            recording = decode(path, sampling_rate=spec.sampling_rate)
+            results.append(spec.extract(recording.samples))
+        except SereinError as error:
+            results.append(error)
+    return results
+
+
+def population(
+    dataset: Dataset, indexes: Sequence[int], *, floor: float = 1e-3
+) -> tuple[FloatArray, FloatArray]:
+    """Mean and standard deviation of the features over the clips at ``indexes``.
+
+    Corpora weigh the same, and within one the clips do, so that a large corpus does not set the
+    scale for the others. Where a feature hardly varies its deviation is floored.
+
+    Returns
+    -------
+    tuple
+        Two arrays of shape (dimensions,), float32.
+    """
+    corpora: dict[str, list[int]] = {}
+    for index in indexes:
+        corpora.setdefault(dataset.utterances[index].corpus, []).append(index)
+    statistics = dataset.statistics
+    means = [np.mean([statistics[i].mean for i in group], axis=0) for group in corpora.values()]
+    squares = [np.mean([statistics[i].square for i in group], axis=0) for group in corpora.values()]
+    mean = np.mean(means, axis=0)
+    variance = np.mean(squares, axis=0) - mean**2
+    std = np.sqrt(np.maximum(variance, floor**2))
+    return mean.astype(np.float32), std.astype(np.float32)

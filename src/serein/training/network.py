@@ -1,0 +1,301 @@
+"""Training of a network: a plain torch loop, one speaker-disjoint validation, two modes."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from serein.bundle import MODES, Mode, Normalization
+from serein.features.spectral import FloatArray
+from serein.metrics import unweighted_average_recall
+from serein.recognition import Reference
+from serein.training.augment import augment, mask
+from serein.training.data import Dataset
+from serein.training.networks import NETWORKS
+from serein.training.recipe import NetworkRecipe, TrainingOptions, network_options
+
+EVALUATION_BATCH = 64
+ABSENT = -1e4  # logit of a label that the clip's corpus does not hold
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What an epoch came to: its loss, and UAR on the validation speakers by mode (0 to 1)."""
+
+    epoch: int
+    epochs: int
+    loss: float
+    validation: dict[Mode, float]
+
+
+Report = Callable[[EpochReport], None]
+
+
+class ClipSource:
+    """Normalised features of a dataset's clips, in either mode, for training or for scoring."""
+
+    def __init__(self, dataset: Dataset, normalization: Normalization) -> None:
+        self.dataset = dataset
+        self.normalization = normalization
+        self.response = dataset.spec.gain_response
+        self._unknown = Reference.of(normalization, None)
+
+    def whole(self, indexes: Sequence[int], mode: Mode) -> list[FloatArray]:
+        """Clips as they are judged; in mode E each by all clips of its speaker in ``indexes``."""
+        references = dict.fromkeys(indexes, self._unknown)
+        if mode == "enrolled":
+            for group in self.dataset.by_speaker(indexes).values():
+                references |= dict.fromkeys(group, self._reference(group))
+        return [
+            references[index].normalize(self.dataset.features[index], self.response)
+            for index in indexes
+        ]
+
+    def drawn(
+        self,
+        index: int,
+        peers: Sequence[int],
+        recipe: NetworkRecipe,
+        generator: np.random.Generator,
+    ) -> FloatArray:
+        """A clip for training: in either mode, by a profile of any size, cut and augmented."""
+        reference = self._unknown
+        if peers and generator.random() < recipe.training.enrolled_share:
+            # As many small profiles as large ones, so that both are of use.
+            count = round(math.exp(generator.uniform(0, math.log(len(peers)))))
+            reference = self._reference(generator.choice(peers, count, replace=False).tolist())
+        clip = self.dataset.features[index]
+        longest = int(recipe.training.longest / self.dataset.spec.hop)
+        begin = generator.integers(0, max(1, len(clip.values) - longest + 1))
+        cut = clip.values[begin : begin + longest]
+        changed = type(clip)(augment(cut, recipe.augment, generator), clip.level, clip.start)
+        return mask(reference.normalize(changed, self.response), recipe.augment, generator)
+
+    def _reference(self, indexes: Sequence[int]) -> Reference:
+        profile = self.dataset.profile(indexes, model="")
+        return Reference.of(self.normalization, profile)
+
+
+def pad(clips: Sequence[FloatArray]) -> tuple[Tensor, Tensor]:
+    """Stack clips of different lengths: (clips, frames, dimensions) and their lengths."""
+    lengths = torch.tensor([len(clip) for clip in clips], dtype=torch.int64)
+    padded = torch.zeros(len(clips), int(lengths.max()), clips[0].shape[1])
+    for row, clip in zip(padded, clips, strict=True):
+        row[: len(clip)] = torch.from_numpy(np.ascontiguousarray(clip))
+    return padded, lengths
+
+
+def masked_loss(logits: Tensor, targets: Tensor, allowed: Tensor, smoothing: float) -> Tensor:
+    """Cross-entropy over the labels of each clip's own corpus.
+
+    Parameters
+    ----------
+    allowed
+        True where the corpus holds the label, shape (clips, labels).
+    smoothing
+        Share of the target spread over the allowed labels.
+    """
+    log_probabilities = torch.log_softmax(logits.masked_fill(~allowed, ABSENT), dim=1)
+    chosen = log_probabilities.gather(1, targets[:, None])[:, 0]
+    spread = (log_probabilities * allowed).sum(dim=1) / allowed.sum(dim=1)
+    return -((1 - smoothing) * chosen + smoothing * spread).mean()
+
+
+def train_network(
+    dataset: Dataset,
+    train: Sequence[int],
+    validation: Sequence[int],
+    labels: Sequence[str],
+    recipe: NetworkRecipe,
+    normalization: Normalization,
+    *,
+    seed: int,
+    report: Report | None = None,
+) -> nn.Module:
+    """Train a network and return it as it was in its best epoch, in evaluation mode.
+
+    The best epoch is the one with the highest UAR on the validation speakers, as a mean over
+    corpora and over both modes.
+    """
+    torch.manual_seed(seed)
+    kind = NETWORKS[recipe.name]
+    options = network_options(recipe, dataset.spec.kind, "recipe")
+    network = kind.build(dataset.spec.dimensions, len(labels), options)
+    accelerator = Accelerator()
+    training = recipe.training
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+    )
+    drawer = _Drawer(dataset, train, labels, recipe, normalization, seed)
+    steps = training.epochs * drawer.batches
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=training.learning_rate, total_steps=steps, pct_start=0.1
+    )
+    network, optimizer, schedule = accelerator.prepare(network, optimizer, schedule)
+    average = copy.deepcopy(accelerator.unwrap_model(network)).eval()
+    best, best_score = copy.deepcopy(average.state_dict()), -1.0
+    done = 0
+    for epoch in range(1, training.epochs + 1):
+        network.train()
+        losses = []
+        for batch in drawer.epoch():
+            moved = [part.to(accelerator.device) for part in batch]
+            loss = _loss(network, moved, training)
+            optimizer.zero_grad()
+            accelerator.backward(loss)
+            accelerator.clip_grad_norm_(network.parameters(), 5.0)
+            optimizer.step()
+            schedule.step()
+            done += 1
+            # Early on the average must follow quickly, or it would be of the start's weights.
+            decay = min(training.averaging, (1 + done) / (10 + done))
+            _average(average, accelerator.unwrap_model(network), decay)
+            losses.append(float(loss.detach()))
+        scores = {
+            mode: validation_score(average, dataset, validation, labels, normalization, mode)
+            for mode in MODES
+        }
+        score = sum(scores.values()) / len(scores)
+        if score > best_score:
+            best, best_score = copy.deepcopy(average.state_dict()), score
+        if report is not None:
+            report(EpochReport(epoch, training.epochs, float(np.mean(losses)), scores))
+    average.load_state_dict(best)
+    return average.cpu().eval()
+
+
+def validation_score(
+    network: nn.Module,
+    dataset: Dataset,
+    indexes: Sequence[int],
+    labels: Sequence[str],
+    normalization: Normalization,
+    mode: Mode,
+) -> float:
+    """UAR over each corpus's own labels, as a mean over corpora, 0 to 1."""
+    logits = network_logits(network, dataset, indexes, normalization, mode)
+    allowed = dataset.label_mask(labels)[list(indexes)]
+    predicted = np.where(allowed, logits, -np.inf).argmax(axis=1)
+    targets = dataset.targets(labels)[list(indexes)]
+    corpora = np.array([dataset.utterances[index].corpus for index in indexes])
+    scores = [
+        unweighted_average_recall(targets[corpora == name], predicted[corpora == name], len(labels))
+        for name in np.unique(corpora)
+    ]
+    return float(np.mean(scores))
+
+
+def network_logits(
+    network: nn.Module,
+    dataset: Dataset,
+    indexes: Sequence[int],
+    normalization: Normalization,
+    mode: Mode,
+) -> FloatArray:
+    """Logits of clips as they are judged, shape (clips, labels), in the order of ``indexes``."""
+    device = next(network.parameters()).device
+    clips = ClipSource(dataset, normalization).whole(indexes, mode)
+    # Clips of like length together: less padding to compute.
+    order = sorted(range(len(clips)), key=lambda position: len(clips[position]))
+    parts: list[FloatArray] = []
+    with torch.inference_mode():
+        for begin in range(0, len(order), EVALUATION_BATCH):
+            rows = order[begin : begin + EVALUATION_BATCH]
+            features, lengths = pad([clips[row] for row in rows])
+            logits = network(features.to(device), lengths.to(device))[0]
+            parts.append(logits.cpu().numpy())
+    found = np.concatenate(parts)
+    logits = np.empty_like(found)
+    logits[order] = found
+    return logits
+
+
+def _loss(network: nn.Module, batch: Sequence[Tensor], training: TrainingOptions) -> Tensor:
+    features, lengths, targets, allowed, sexes = batch
+    logits, sex_logits, *_ = network(features, lengths)
+    loss = masked_loss(logits, targets, allowed, training.label_smoothing)
+    if training.sex_weight and bool((sexes >= 0).any()):
+        sex_loss = nn.functional.cross_entropy(sex_logits, sexes, ignore_index=-1)
+        loss = loss + training.sex_weight * sex_loss
+    return loss
+
+
+def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    with torch.no_grad():
+        for kept, new in zip(
+            average.state_dict().values(), network.state_dict().values(), strict=True
+        ):
+            if kept.dtype.is_floating_point:
+                kept.lerp_(new, 1 - decay)
+            else:
+                kept.copy_(new)
+
+
+class _Drawer:
+    """Draws an epoch's batches, balanced by corpus and emotion, of clips of like length."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        train: Sequence[int],
+        labels: Sequence[str],
+        recipe: NetworkRecipe,
+        normalization: Normalization,
+        seed: int,
+    ) -> None:
+        self.indexes = np.asarray(train)
+        self.recipe = recipe
+        self.source = ClipSource(dataset, normalization)
+        self.targets = dataset.targets(labels)
+        self.allowed = dataset.label_mask(labels)
+        self.sexes = dataset.sexes()
+        self.generator = np.random.default_rng(seed)
+        self.count = recipe.training.clips_per_epoch or len(train)
+        self.weights = _weights(dataset, train, recipe.training.corpus_power)
+        self.lengths = np.array([len(dataset.features[index].values) for index in train])
+        groups = dataset.by_speaker(train).values()
+        self.peers = {index: group for group in groups for index in group}
+
+    @property
+    def batches(self) -> int:
+        return math.ceil(self.count / self.recipe.training.batch_size)
+
+    def epoch(self) -> Iterator[list[Tensor]]:
+        drawn = self.generator.choice(len(self.indexes), self.count, p=self.weights)
+        # Lengths are blurred, so that an epoch's batches differ from the last one's.
+        blurred = self.lengths[drawn] * self.generator.uniform(0.85, 1.15, self.count)
+        ordered = self.indexes[drawn[np.argsort(blurred)]]
+        size = self.recipe.training.batch_size
+        batches = [ordered[begin : begin + size] for begin in range(0, self.count, size)]
+        for number in self.generator.permutation(len(batches)):
+            yield self._batch(batches[number])
+
+    def _batch(self, indexes: npt.NDArray[np.int64]) -> list[Tensor]:
+        clips = [
+            self.source.drawn(index, self.peers.get(index, ()), self.recipe, self.generator)
+            for index in indexes.tolist()
+        ]
+        labels: list[Any] = [self.targets, self.allowed, self.sexes]
+        return [*pad(clips), *(torch.from_numpy(part[indexes]) for part in labels)]
+
+
+def _weights(dataset: Dataset, train: Sequence[int], power: float) -> npt.NDArray[np.float64]:
+    """Chance of each clip: emotions alike within a corpus, corpora by their size to a power."""
+    keys = [(dataset.utterances[i].corpus, dataset.utterances[i].emotion) for i in train]
+    sizes: dict[str, int] = {}
+    cells: dict[tuple[str, str | None], int] = {}
+    for key in keys:
+        sizes[key[0]] = sizes.get(key[0], 0) + 1
+        cells[key] = cells.get(key, 0) + 1
+    emotions = {corpus: sum(1 for cell in cells if cell[0] == corpus) for corpus in sizes}
+    weights = np.array([sizes[key[0]] ** power / emotions[key[0]] / cells[key] for key in keys])
+    return weights / weights.sum()
