@@ -54,7 +54,9 @@ def recall_per_class(truth: IntArray, predicted: IntArray, classes: int) -> Floa
     confusion = confusion_matrix(truth, predicted, classes)
     support = confusion.sum(axis=1)
     hits = np.diag(confusion).astype(np.float64)
-    return np.divide(hits, support, out=np.full(classes, np.nan), where=support > 0)
+    recalls: FloatArray = np.full(classes, np.nan)
+    np.divide(hits, support, out=recalls, where=support > 0)
+    return recalls
 
 
 def unweighted_average_recall(truth: IntArray, predicted: IntArray, classes: int) -> float:
@@ -91,8 +93,18 @@ def expected_calibration_error(
         Shape (clips, classes), rows sum to 1.
     bins
         Number of equal-width bins between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If there is not one row of probabilities a clip.
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities, dtype=np.float64)
+    if truth.ndim != 1 or probabilities.ndim != 2 or len(truth) != len(probabilities):
+        raise ValueError(
+            "one row of probabilities a clip is needed, got shapes "
+            f"{truth.shape} and {probabilities.shape}"
+        )
     if not truth.size:
         return float("nan")
     confidence = probabilities.max(axis=1)
@@ -101,3 +113,35 @@ def expected_calibration_error(
     which = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
     gaps = np.bincount(which, weights=confidence - correct, minlength=bins)
     return float(np.abs(gaps).sum() / truth.size)
+
+
+def uar_interval(
+    confusions: npt.NDArray[np.int64], *, share: float = 0.95, draws: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """Bootstrap interval of the UAR over speakers.
+
+    Speakers are drawn with replacement: what varies is who speaks, not which clip of theirs.
+    Source: Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+
+    Parameters
+    ----------
+    confusions
+        Confusion matrix of each speaker, shape (speakers, classes, classes).
+    share
+        Share of the draws inside the interval.
+
+    Returns
+    -------
+    tuple
+        Lower and upper end, 0 to 1.
+    """
+    generator = np.random.default_rng(seed)
+    drawn = generator.integers(0, len(confusions), (draws, len(confusions)))
+    counts = np.stack([np.bincount(row, minlength=len(confusions)) for row in drawn])
+    # Each draw's pooled confusion is the sum of its speakers', so one product serves all draws.
+    hits = counts @ np.diagonal(confusions, axis1=1, axis2=2)
+    support = counts @ confusions.sum(axis=2)
+    recalls = np.divide(hits, support, out=np.full(hits.shape, np.nan), where=support > 0)
+    scores = np.nanmean(recalls, axis=1)
+    low, high = np.quantile(scores, [(1 - share) / 2, (1 + share) / 2])
+    return float(low), float(high)

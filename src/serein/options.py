@@ -67,5 +67,6 @@ def _convert(value: Any, wanted: Any, where: str, error: type[SereinError]) -> A
         wanted = dict
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
         names = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
+        names[dict] = "a table"
         raise error(f"{where} must be {names.get(wanted, wanted.__name__)}, not {value!r}")
     return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from serein.errors import SereinError
@@ -30,8 +31,23 @@ class InputWarning:
         return {"code": self.code, "message": self.message}
 
 
+class _Portable:
+    """Read-only mappings cannot be pickled: they travel as plain ones and are made anew."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            name: dict(value) if isinstance(value, Mapping) else value
+            for name, value in vars(self).items()
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            kept = MappingProxyType(value) if isinstance(value, dict) else value
+            object.__setattr__(self, name, kept)
+
+
 @dataclass(frozen=True)
-class LabelView:
+class LabelView(_Portable):
     """A judgement regrouped into another set of classes.
 
     Attributes
@@ -65,7 +81,7 @@ class LabelView:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(_Portable):
     """The judgement of one clip.
 
     Attributes

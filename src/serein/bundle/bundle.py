@@ -48,7 +48,10 @@ class Bundle:
 
     A graph has the input ``features``, normalised, float32. With a second input ``lengths`` (int64,
     (clips,)) it takes (clips, frames, dimensions), padded with zeros; without, one row a clip,
-    (clips, dimensions). It gives ``logits`` and perhaps ``sex``, ``embedding`` and ``attention``.
+    (clips, dimensions). With an input ``relative``, shaped like ``features``, it takes the features
+    normalised by the training speakers and by the clip's own, or zeros where that one is unknown;
+    without, whichever of the two is known best. It gives ``logits`` and perhaps ``sex``,
+    ``embedding`` and ``attention``.
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
@@ -83,28 +86,41 @@ class Bundle:
         path = self.folder / CARD_FILE
         return path.read_text(encoding="utf-8") if path.is_file() else ""
 
-    def run(self, clips: Sequence[FloatArray], *, mode: Mode = "unknown") -> Output:
+    def takes_relative(self, mode: Mode) -> bool:
+        """Whether the graph wants the features relative to the speaker beside the plain ones."""
+        return "relative" in self._inputs(mode)
+
+    def run(
+        self,
+        clips: Sequence[FloatArray],
+        *,
+        relative: Sequence[FloatArray] | None = None,
+        mode: Mode = "unknown",
+    ) -> Output:
         """Run the graph on clips of any lengths at once.
 
         Parameters
         ----------
         clips
             Normalised features of each, shape (frames, dimensions).
+        relative
+            The same relative to the speaker, for a graph that :meth:`takes_relative`; None for
+            an unknown speaker.
         mode
             The graph to use: for an unknown or for an enrolled speaker.
         """
         if not clips:
             raise ArgumentInvalid("at least one clip is needed")
         session = self._session(self.manifest.graphs[mode].file)
-        names = {node.name for node in session.get_inputs()}
+        names = self._inputs(mode)
         if "lengths" in names:
             lengths = np.array([len(clip) for clip in clips], dtype=np.int64)
-            padded = np.zeros((len(clips), lengths.max(), clips[0].shape[1]), dtype=np.float32)
-            for row, clip in zip(padded, clips, strict=True):
-                row[: len(clip)] = clip
-            feed = {"features": padded, "lengths": lengths}
+            feed = {"features": _padded(clips), "lengths": lengths}
         else:
             feed = {"features": np.concatenate(clips, axis=0)}
+        if "relative" in names:
+            plain = feed["features"]
+            feed["relative"] = np.zeros_like(plain) if relative is None else _padded(relative)
         outputs = [node.name for node in session.get_outputs()]
         try:
             found = dict(zip(outputs, session.run(outputs, feed), strict=True))
@@ -112,9 +128,19 @@ class Bundle:
             raise BundleInvalid(
                 f"the model {self.manifest.name!r} could not be run: {error}", file=str(self.folder)
             ) from error
-        return Output(
-            found["logits"], found.get("sex"), found.get("embedding"), found.get("attention")
-        )
+        logits, wanted = found.get("logits"), (len(clips), len(self.manifest.labels))
+        if logits is None or logits.shape != wanted:
+            raise BundleInvalid(
+                f"the model {self.manifest.name!r} gives "
+                + ("no logits" if logits is None else f"logits of shape {logits.shape}")
+                + f"; {wanted} is needed for its labels: export it again",
+                file=str(self.folder),
+            )
+        return Output(logits, found.get("sex"), found.get("embedding"), found.get("attention"))
+
+    def _inputs(self, mode: Mode) -> set[str]:
+        session = self._session(self.manifest.graphs[mode].file)
+        return {node.name for node in session.get_inputs()}
 
     def _session(self, file: str) -> Any:
         with self._lock:
@@ -132,6 +158,14 @@ class Bundle:
             if (self.folder / name).is_file():
                 shutil.copyfile(self.folder / name, target / name)
         return target
+
+
+def _padded(clips: Sequence[FloatArray]) -> FloatArray:
+    longest = max(len(clip) for clip in clips)
+    padded = np.zeros((len(clips), longest, clips[0].shape[1]), dtype=np.float32)
+    for row, clip in zip(padded, clips, strict=True):
+        row[: len(clip)] = clip
+    return padded
 
 
 def _open_session(path: Path) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,11 +145,11 @@ class Manifest:
                 f"{folder} is no model bundle: there is no readable {MANIFEST_FILE} in it",
                 file=str(folder),
             ) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BundleInvalid(f"{path} is not valid JSON: {error}", file=str(folder)) from error
         try:
             return _from_dict(values)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             detail = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise BundleInvalid(f"{path}: {detail}", file=str(folder)) from error
 
@@ -162,10 +163,12 @@ def _from_dict(values: Mapping[str, Any]) -> Manifest:
     features = FeatureSpec.from_dict(values["features"])
     statistics = values["normalization"]
     normalization = Normalization(
-        np.asarray(statistics["mean"], dtype=np.float32),
-        np.asarray(statistics["std"], dtype=np.float32),
+        _float32(statistics["mean"]),
+        _float32(statistics["std"]),
         float(statistics["prior_clips"]),
     )
+    if not 0 <= normalization.prior_clips < math.inf:
+        raise ArgumentInvalid("prior_clips must be a number from 0 on")
     for name, part in (("mean", normalization.mean), ("std", normalization.std)):
         if part.shape != (features.dimensions,) or not np.isfinite(part).all():
             raise ArgumentInvalid(
@@ -173,16 +176,21 @@ def _from_dict(values: Mapping[str, Any]) -> Manifest:
             )
     if not (normalization.std > 0).all():
         raise ArgumentInvalid("normalization std must be positive")
-    labels = tuple(values["labels"])
+    labels = values["labels"]
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise ArgumentInvalid("labels must be a list of texts")
     if len(labels) < 2 or len(set(labels)) != len(labels):
         raise ArgumentInvalid("labels must be two or more, each once")
+    minimum_confidence = float(values["minimum_confidence"])
+    if not 0 <= minimum_confidence <= 1:
+        raise ArgumentInvalid("minimum_confidence must lie between 0 and 1")
     return Manifest(
         name=str(values["name"]),
-        labels=labels,
+        labels=tuple(labels),
         features=features,
         normalization=normalization,
         graphs={mode: _graph(values["graphs"][mode]) for mode in MODES},
-        minimum_confidence=float(values["minimum_confidence"]),
+        minimum_confidence=minimum_confidence,
         licence=str(values["licence"]),
         parameters=int(values["parameters"]),
         corpora=values["corpora"],
@@ -196,9 +204,14 @@ def _graph(values: Mapping[str, Any]) -> Graph:
     # A bundle may come from a stranger: it names files of its own folder and no others.
     if Path(graph.file).name != graph.file or graph.file in ("", ".", ".."):
         raise ArgumentInvalid(f"graph file {graph.file!r} must be a plain file name")
-    if not graph.temperature > 0:
+    if not 0 < graph.temperature < math.inf:
         raise ArgumentInvalid("temperature must be positive")
     return graph
+
+
+def _float32(values: Any) -> FloatArray:
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+        return np.asarray(values, dtype=np.float32)
 
 
 def _rounded(values: FloatArray) -> list[float]:

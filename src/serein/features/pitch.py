@@ -93,7 +93,8 @@ def _halve(samples: FloatArray, rate: int, hop: int) -> tuple[FloatArray, int, i
 def _window_correlation(length: int, fft_length: int) -> FloatArray:
     spectrum = np.fft.rfft(hann(length), fft_length)
     correlation = np.fft.irfft(np.abs(spectrum) ** 2, fft_length)
-    return (correlation / correlation[0]).astype(np.float32)
+    normalized: FloatArray = (correlation / correlation[0]).astype(np.float32)
+    return normalized
 
 
 def _candidates(blocks: FloatArray, rate: int) -> tuple[FloatArray, FloatArray]:

@@ -22,6 +22,8 @@ from serein.options import from_mapping
 KINDS: tuple[str, ...] = ("log_mel", "mfcc", "functionals")
 REFERENCE_LEVEL = -26.0
 """Speech level in dBFS to which a clip is brought before its features are computed."""
+LONGEST_MINIMUM = 60.0
+"""Seconds to which a specification may have short clips padded."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,14 @@ class FeatureSpec:
             problems.append("0 <= low < high <= sampling_rate / 2 must hold")
         if not 1 <= self.coefficients <= self.bands:
             problems.append("coefficients must lie between 1 and bands")
+        if not self.dynamic_range > 0:
+            problems.append("dynamic_range must be positive")
+        if self.trim_below_peak is not None and not self.trim_below_peak > 0:
+            problems.append("trim_below_peak must be positive, or None")
+        if not 0 <= self.minimum_duration <= LONGEST_MINIMUM:
+            problems.append(f"minimum_duration must lie between 0 and {LONGEST_MINIMUM:g} seconds")
+        if self.kind == "functionals" and self.sampling_rate < 8000:
+            problems.append("functionals need a sampling_rate of at least 8000")
         if problems:
             raise ArgumentInvalid("feature specification: " + "; ".join(problems))
 

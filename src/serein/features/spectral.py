@@ -69,8 +69,8 @@ def power_spectrogram(
         samples, frame_length=frame_length, hop_length=hop_length, centered=centered
     ) * hann(frame_length)
     spectrum = np.fft.rfft(windowed, fft_length)
-    power: FloatArray = spectrum.real**2 + spectrum.imag**2
-    return power
+    power = spectrum.real**2 + spectrum.imag**2
+    return power.astype(np.float32, copy=False)
 
 
 @lru_cache(maxsize=32)
@@ -92,9 +92,8 @@ def mel_filterbank(
     numpy.ndarray
         Shape (fft_length // 2 + 1, bands), read-only: ``power @ filterbank`` gives the bands.
     """
-    edges = _mel_to_hertz(
-        np.linspace(*_hertz_to_mel(np.array([low, high], dtype=np.float64)), bands + 2)
-    )
+    lowest, highest = _hertz_to_mel(np.array([low, high], dtype=np.float64))
+    edges = _mel_to_hertz(np.linspace(lowest, highest, bands + 2))
     bins = np.arange(fft_length // 2 + 1) * sampling_rate / fft_length
     rising = (bins[:, None] - edges[:-2]) / np.diff(edges)[:-1]
     falling = (edges[2:] - bins[:, None]) / np.diff(edges)[1:]

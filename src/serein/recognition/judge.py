@@ -44,7 +44,7 @@ def judge(
     Raises
     ------
     ProfileInvalid
-        If the profile was made with another model.
+        If the profile was made with another model, or does not fit it.
     """
     manifest = bundle.manifest
     if speaker is not None and speaker.model != bundle.fingerprint:
@@ -52,14 +52,28 @@ def judge(
             f"the speaker profile was made with the model {speaker.model!r}, this one is "
             f"{bundle.fingerprint!r}; make the profile anew with 'serein enroll'"
         )
-    reference = Reference.of(manifest.normalization, speaker)
-    response = manifest.features.gain_response
+    if speaker is not None and speaker.mean.shape != manifest.normalization.mean.shape:
+        raise ProfileInvalid(
+            f"the speaker profile has {speaker.mean.size} features, the model "
+            f"{manifest.name!r} needs {manifest.normalization.mean.size}; make it anew with "
+            "'serein enroll'"
+        )
     mode: Mode = "unknown" if speaker is None else "enrolled"
+    population = Reference.of(manifest.normalization, None)
+    own = Reference.of(manifest.normalization, speaker)
+    both = speaker is not None and bundle.takes_relative(mode)
+    response = manifest.features.gain_response
     temperature = manifest.graphs[mode].temperature
     judgements: list[Judgement] = []
     for begin in range(0, len(clips), BATCH):
-        inputs = [reference.normalize(clip, response) for clip in clips[begin : begin + BATCH]]
-        judgements += _judgements(bundle.run(inputs, mode=mode), temperature)
+        batch = clips[begin : begin + BATCH]
+        inputs = [own.normalize(clip, response) for clip in batch]
+        if both:
+            plain = [population.normalize(clip, response) for clip in batch]
+            output = bundle.run(plain, relative=inputs, mode=mode)
+        else:
+            output = bundle.run(inputs, mode=mode)
+        judgements += _judgements(output, temperature)
     return judgements
 
 

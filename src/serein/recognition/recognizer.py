@@ -113,7 +113,18 @@ class Recognizer:
 
         A source that fails yields its error, with the name of the file in ``error.file``,
         instead of raising it.
+
+        Raises
+        ------
+        ArgumentInvalid
+            If there is one source rather than several.
         """
+        _refuse_single(sources, "predict_many")
+        return self._predictions(sources, speaker)
+
+    def _predictions(
+        self, sources: Iterable[Source], speaker: SpeakerProfile | None
+    ) -> Iterator[Prediction | SereinError]:
         for source in sources:
             try:
                 yield self.predict(source, speaker=speaker)
@@ -134,8 +145,7 @@ class Recognizer:
         AudioError
             If a source is no sound that can be judged.
         """
-        if isinstance(sources, str | bytes | os.PathLike):
-            raise ArgumentInvalid("enroll takes a list of clips; put the one clip into a list")
+        _refuse_single(sources, "enroll")
         clips: list[Features] = []
         for source in sources:
             heard = self._hear(source)
@@ -163,7 +173,8 @@ class Recognizer:
                 f"the model {self.name!r} has no embedding; load another, such as "
                 f"{DEFAULT_BUNDLE!r}"
             )
-        return np.mean(found, axis=0, dtype=np.float32)
+        mean: FloatArray = np.mean(found, axis=0, dtype=np.float32)
+        return mean
 
     def _hear(self, source: Source) -> _Heard:
         spec = self.bundle.manifest.features
@@ -211,6 +222,12 @@ def _pieces(recording: Recording) -> list[FloatArray]:
         pieces.pop()
     sounding = [piece for piece in pieces if np.any(piece)]
     return sounding or pieces[:1]
+
+
+def _refuse_single(sources: Iterable[Source], method: str) -> None:
+    """A path is a sequence of characters, which nobody means to be judged one by one."""
+    if isinstance(sources, str | bytes | bytearray | memoryview | os.PathLike):
+        raise ArgumentInvalid(f"{method} takes a list of clips; put the one clip into a list")
 
 
 def _name(source: Source) -> str | None:

@@ -18,6 +18,9 @@ from serein.features.spectral import FloatArray
 FORMAT = "serein-speaker-profile"
 FORMAT_VERSION = 1
 
+LIMIT = 8.0
+"""Standard deviations at which normalised features are cut: further out lie only artefacts."""
+
 
 @dataclass(frozen=True)
 class ClipStatistics:
@@ -120,7 +123,7 @@ class SpeakerProfile:
                 "'serein enroll'",
                 file=str(path),
             ) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ProfileInvalid(
                 f"{path} is not a speaker profile: {error}", file=str(path)
             ) from error
@@ -138,18 +141,19 @@ class SpeakerProfile:
         try:
             if values["format"] != FORMAT or values["format_version"] != FORMAT_VERSION:
                 raise ValueError("it has another format or version")
-            profile = cls(
-                str(values["model"]),
-                int(values["clips"]),
-                float(values["level"]),
-                np.asarray(values["mean"], dtype=np.float32),
-                np.asarray(values["variance"], dtype=np.float32),
-            )
+            with np.errstate(over="ignore"):  # what is too large becomes infinite
+                profile = cls(
+                    str(values["model"]),
+                    int(values["clips"]),
+                    float(values["level"]),
+                    np.asarray(values["mean"], dtype=np.float32),
+                    np.asarray(values["variance"], dtype=np.float32),
+                )
             finite = np.isfinite([profile.level, *profile.mean, *profile.variance]).all()
             same = profile.mean.ndim == 1 and profile.mean.shape == profile.variance.shape
             if profile.clips < 1 or not finite or not same or (profile.variance < 0).any():
                 raise ValueError("its numbers are out of range")
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ProfileInvalid(
                 f"not a speaker profile of this version ({error}); make it anew with "
                 "'serein enroll'",
@@ -193,4 +197,4 @@ class Reference:
             gain = np.float32(self.weight * (clip.level - self.level))
             values = values + gain * gain_response
         normalized: FloatArray = (values - self.mean) / self.std
-        return normalized
+        return np.clip(normalized, -LIMIT, LIMIT)

@@ -2,49 +2,67 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from serein.features.spectral import FloatArray
+from serein.recognition import Reference
 from serein.training.recipe import AugmentOptions
 
 LOUD = 95.0  # percentile of a clip's levels that noise is measured against
 
 
-def augment(
-    log_mel: FloatArray, options: AugmentOptions, generator: np.random.Generator
-) -> FloatArray:
-    """A clip as another speaker, microphone or room might have given it.
+@dataclass(frozen=True)
+class Change:
+    """One change of a clip, as another speaker, microphone or room might have given it.
 
-    Parameters
+    Attributes
     ----------
-    log_mel
-        Shape (frames, bands), dB.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (new frames, bands), dB.
+    rate
+        How many times as fast.
+    shift
+        Bands by which all bands move down.
+    tilt
+        Gain of each band in dB, shape (bands,).
+    snr
+        Level of a noise floor below the speech in dB, or None.
     """
-    warped = _warp(log_mel, options, generator)
-    if options.tilt:
-        axis = np.linspace(-1.0, 1.0, warped.shape[1], dtype=np.float32)
-        slope, bend = generator.uniform(-options.tilt, options.tilt, 2).astype(np.float32)
-        warped = warped + slope * axis + bend * (axis**2 - np.float32(1 / 3))
-    if generator.random() < options.noise:
-        warped = _add_noise(warped, options.noise_snr, generator)
-    return warped
 
+    rate: float
+    shift: float
+    tilt: FloatArray
+    snr: float | None
 
-def _warp(
-    log_mel: FloatArray, options: AugmentOptions, generator: np.random.Generator
-) -> FloatArray:
-    """Stretch time and shift bands, both by linear interpolation."""
-    rate = 1.0 + generator.uniform(-options.stretch, options.stretch)
-    shift = generator.uniform(-options.shift, options.shift)
-    frames, bands = log_mel.shape
-    count = max(1, int(frames / rate))
-    along = _interpolate(log_mel, np.minimum(np.arange(count) * rate, frames - 1))
-    return _interpolate(along.T, np.clip(np.arange(bands) + shift, 0, bands - 1)).T
+    @classmethod
+    def draw(cls, options: AugmentOptions, bands: int, generator: np.random.Generator) -> Change:
+        """Draw a change for clips of so many bands."""
+        axis = np.linspace(-1.0, 1.0, bands)
+        slope, bend = generator.uniform(-options.tilt, options.tilt, 2)
+        noisy = generator.random() < options.noise
+        return cls(
+            rate=1.0 + generator.uniform(-options.stretch, options.stretch),
+            shift=generator.uniform(-options.shift, options.shift),
+            tilt=(slope * axis + bend * (axis**2 - 1 / 3)).astype(np.float32),
+            snr=generator.uniform(options.noise_snr[0], options.noise_snr[-1]) if noisy else None,
+        )
+
+    def of_clip(self, log_mel: FloatArray, generator: np.random.Generator) -> FloatArray:
+        """Change a clip, shape (frames, bands), dB; the number of frames changes by the rate."""
+        frames = len(log_mel)
+        count = max(1, int(frames / self.rate))
+        stretched = _interpolate(log_mel, np.minimum(np.arange(count) * self.rate, frames - 1))
+        changed = self._shifted(stretched) + self.tilt
+        return changed if self.snr is None else _add_noise(changed, self.snr, generator)
+
+    def of_reference(self, reference: Reference) -> Reference:
+        """What a profile of the same changed voice and microphone would hold."""
+        mean, std = self._shifted(np.stack([reference.mean, reference.std]))
+        return replace(reference, mean=mean + self.tilt, std=std)
+
+    def _shifted(self, rows: FloatArray) -> FloatArray:
+        bands = rows.shape[1]
+        return _interpolate(rows.T, np.clip(np.arange(bands) + self.shift, 0, bands - 1)).T
 
 
 def _interpolate(
@@ -58,19 +76,16 @@ def _interpolate(
     return result
 
 
-def _add_noise(
-    log_mel: FloatArray, snr: tuple[float, ...], generator: np.random.Generator
-) -> FloatArray:
+def _add_noise(log_mel: FloatArray, snr: float, generator: np.random.Generator) -> FloatArray:
     """Add the power of a stationary noise with a random smooth spectrum."""
     bands = log_mel.shape[1]
-    knots = generator.normal(0.0, 6.0, 5)
-    colour = np.interp(np.linspace(0, 4, bands), np.arange(5), knots)
-    level = np.percentile(log_mel, LOUD) - generator.uniform(snr[0], snr[-1])
+    colour = np.interp(np.linspace(0, 4, bands), np.arange(5), generator.normal(0.0, 6.0, 5))
+    level = np.percentile(log_mel, LOUD) - snr
     # A noise band's power in one frame scatters as a chi-square with a few degrees of freedom.
     scatter = 10 * np.log10(generator.gamma(4.0, 0.25, log_mel.shape) + 1e-3)
     noise = (level + colour + scatter).astype(np.float32)
     total: FloatArray = 10 * np.log10(10 ** (log_mel / 10) + 10 ** (noise / 10))
-    return total.astype(np.float32)
+    return total
 
 
 def mask(
@@ -80,13 +95,20 @@ def mask(
 
     Source: Park et al., "SpecAugment: A Simple Data Augmentation Method for Automatic Speech
     Recognition", Interspeech 2019.
+
+    Parameters
+    ----------
+    normalized
+        Shape (..., frames, bands).
     """
     if not options.masks:
         return normalized
     masked = normalized.copy()
-    for axis, size in enumerate(masked.shape):
+    for axis in (-2, -1):
+        size = masked.shape[axis]
+        along = np.moveaxis(masked, axis, 0)
         for _ in range(options.masks):
             width = int(generator.uniform(0, options.mask_share) * size)
             begin = generator.integers(0, size - width + 1)
-            masked[(slice(None),) * axis + (slice(begin, begin + width),)] = 0.0
+            along[begin : begin + width] = 0.0
     return masked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from serein.audio import decode
 from serein.corpora import Utterance, UtteranceTable
+from serein.corpora.scan import Progress
 from serein.errors import DataInvalid, SereinError
 from serein.features import Features, FeatureSpec
 from serein.features.spectral import FloatArray
@@ -23,9 +24,6 @@ from serein.recognition import ClipStatistics, SpeakerProfile
 
 FEWEST_LABELS = 2
 _CHUNK = 32
-
-Progress = Callable[[int, int], None]
-"""Called with the number of items done and the number of all."""
 
 
 @dataclass(frozen=True)

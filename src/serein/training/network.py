@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,20 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from serein.bundle import MODES, Mode, Normalization
+from serein.features import Features
 from serein.features.spectral import FloatArray
 from serein.metrics import unweighted_average_recall
 from serein.recognition import Reference
-from serein.training.augment import augment, mask
+from serein.training.augment import Change, mask
 from serein.training.data import Dataset
 from serein.training.networks import NETWORKS
 from serein.training.recipe import NetworkRecipe, TrainingOptions, network_options
 
 EVALUATION_BATCH = 64
+WARM_UP = 0.1  # share of the steps
+SMALL_PROFILES = 0.5
+"""Share of the enrolled clips whose profile is of fewer clips than there are, down to one."""
+
 ABSENT = -1e4  # logit of a label that the clip's corpus does not hold
 
 
@@ -50,15 +56,20 @@ class ClipSource:
         self._unknown = Reference.of(normalization, None)
 
     def whole(self, indexes: Sequence[int], mode: Mode) -> list[FloatArray]:
-        """Clips as they are judged; in mode E each by all clips of its speaker in ``indexes``."""
-        references = dict.fromkeys(indexes, self._unknown)
+        """Clips as they are judged; in mode E each by all clips of its speaker in ``indexes``.
+
+        Returns
+        -------
+        list
+            A clip's features, and the same relative to its speaker, or zeros: shape (2, frames,
+            dimensions).
+        """
+        references: dict[int, Reference] = {}
         if mode == "enrolled":
             for group in self.dataset.by_speaker(indexes).values():
                 references |= dict.fromkeys(group, self._reference(group))
-        return [
-            references[index].normalize(self.dataset.features[index], self.response)
-            for index in indexes
-        ]
+        clips = self.dataset.features
+        return [self._pair(clips[i], self._unknown, references.get(i)) for i in indexes]
 
     def drawn(
         self,
@@ -67,31 +78,47 @@ class ClipSource:
         recipe: NetworkRecipe,
         generator: np.random.Generator,
     ) -> FloatArray:
-        """A clip for training: in either mode, by a profile of any size, cut and augmented."""
-        reference = self._unknown
-        if peers and generator.random() < recipe.training.enrolled_share:
-            # As many small profiles as large ones, so that both are of use.
-            count = round(math.exp(generator.uniform(0, math.log(len(peers)))))
-            reference = self._reference(generator.choice(peers, count, replace=False).tolist())
+        """A clip for training, cut and changed, in either mode; as :meth:`whole` gives it."""
         clip = self.dataset.features[index]
         longest = int(recipe.training.longest / self.dataset.spec.hop)
         begin = generator.integers(0, max(1, len(clip.values) - longest + 1))
         cut = clip.values[begin : begin + longest]
-        changed = type(clip)(augment(cut, recipe.augment, generator), clip.level, clip.start)
-        return mask(reference.normalize(changed, self.response), recipe.augment, generator)
+        change = Change.draw(recipe.augment, cut.shape[1], generator)
+        changed = replace(clip, values=change.of_clip(cut, generator))
+        reference = None
+        if peers and generator.random() < recipe.training.enrolled_share:
+            count = len(peers)
+            if generator.random() < SMALL_PROFILES:
+                count = round(math.exp(generator.uniform(0, math.log(count))))
+            chosen = generator.choice(peers, count, replace=False).tolist()
+            reference = change.of_reference(self._reference(chosen))
+        return mask(self._pair(changed, self._unknown, reference), recipe.augment, generator)
+
+    def _pair(self, clip: Features, unknown: Reference, enrolled: Reference | None) -> FloatArray:
+        plain = unknown.normalize(clip, self.response)
+        if enrolled is None:
+            return np.stack([plain, np.zeros_like(plain)])
+        return np.stack([plain, enrolled.normalize(clip, self.response)])
 
     def _reference(self, indexes: Sequence[int]) -> Reference:
         profile = self.dataset.profile(indexes, model="")
         return Reference.of(self.normalization, profile)
 
 
-def pad(clips: Sequence[FloatArray]) -> tuple[Tensor, Tensor]:
-    """Stack clips of different lengths: (clips, frames, dimensions) and their lengths."""
-    lengths = torch.tensor([len(clip) for clip in clips], dtype=torch.int64)
-    padded = torch.zeros(len(clips), int(lengths.max()), clips[0].shape[1])
+def pad(clips: Sequence[FloatArray]) -> tuple[Tensor, Tensor, Tensor]:
+    """The network's input from pairs of different lengths, padded with zeros.
+
+    Returns
+    -------
+    tuple
+        Features and features relative to the speaker, (clips, frames, dimensions) each, and
+        the lengths, (clips,).
+    """
+    lengths = torch.tensor([clip.shape[1] for clip in clips], dtype=torch.int64)
+    padded = torch.zeros(len(clips), 2, int(lengths.max()), clips[0].shape[2])
     for row, clip in zip(padded, clips, strict=True):
-        row[: len(clip)] = torch.from_numpy(np.ascontiguousarray(clip))
-    return padded, lengths
+        row[:, : clip.shape[1]] = torch.from_numpy(clip)
+    return padded[:, 0], padded[:, 1], lengths
 
 
 def masked_loss(logits: Tensor, targets: Tensor, allowed: Tensor, smoothing: float) -> Tensor:
@@ -137,8 +164,8 @@ def train_network(
     )
     drawer = _Drawer(dataset, train, labels, recipe, normalization, seed)
     steps = training.epochs * drawer.batches
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=training.learning_rate, total_steps=steps, pct_start=0.1
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: _share_of_rate(step / steps)
     )
     network, optimizer, schedule = accelerator.prepare(network, optimizer, schedule)
     average = copy.deepcopy(accelerator.unwrap_model(network)).eval()
@@ -170,7 +197,8 @@ def train_network(
         if report is not None:
             report(EpochReport(epoch, training.epochs, float(np.mean(losses)), scores))
     average.load_state_dict(best)
-    return average.cpu().eval()
+    trained: nn.Module = average.cpu().eval()
+    return trained
 
 
 def validation_score(
@@ -205,13 +233,13 @@ def network_logits(
     device = next(network.parameters()).device
     clips = ClipSource(dataset, normalization).whole(indexes, mode)
     # Clips of like length together: less padding to compute.
-    order = sorted(range(len(clips)), key=lambda position: len(clips[position]))
+    order = sorted(range(len(clips)), key=lambda position: clips[position].shape[1])
     parts: list[FloatArray] = []
     with torch.inference_mode():
         for begin in range(0, len(order), EVALUATION_BATCH):
             rows = order[begin : begin + EVALUATION_BATCH]
-            features, lengths = pad([clips[row] for row in rows])
-            logits = network(features.to(device), lengths.to(device))[0]
+            batch = pad([clips[row] for row in rows])
+            logits = network(*(part.to(device) for part in batch))[0]
             parts.append(logits.cpu().numpy())
     found = np.concatenate(parts)
     logits = np.empty_like(found)
@@ -219,9 +247,16 @@ def network_logits(
     return logits
 
 
+def _share_of_rate(progress: float) -> float:
+    """Share of the learning rate: rises for a tenth of the training, then falls as a cosine."""
+    if progress < WARM_UP:
+        return 0.02 + 0.98 * progress / WARM_UP
+    return 0.5 * (1.0 + math.cos(math.pi * min(1.0, (progress - WARM_UP) / (1.0 - WARM_UP))))
+
+
 def _loss(network: nn.Module, batch: Sequence[Tensor], training: TrainingOptions) -> Tensor:
-    features, lengths, targets, allowed, sexes = batch
-    logits, sex_logits, *_ = network(features, lengths)
+    features, relative, lengths, targets, allowed, sexes = batch
+    logits, sex_logits, *_ = network(features, relative, lengths)
     loss = masked_loss(logits, targets, allowed, training.label_smoothing)
     if training.sex_weight and bool((sexes >= 0).any()):
         sex_loss = nn.functional.cross_entropy(sex_logits, sexes, ignore_index=-1)
@@ -289,13 +324,24 @@ class _Drawer:
 
 
 def _weights(dataset: Dataset, train: Sequence[int], power: float) -> npt.NDArray[np.float64]:
-    """Chance of each clip: emotions alike within a corpus, corpora by their size to a power."""
-    keys = [(dataset.utterances[i].corpus, dataset.utterances[i].emotion) for i in train]
-    sizes: dict[str, int] = {}
-    cells: dict[tuple[str, str | None], int] = {}
-    for key in keys:
-        sizes[key[0]] = sizes.get(key[0], 0) + 1
-        cells[key] = cells.get(key, 0) + 1
-    emotions = {corpus: sum(1 for cell in cells if cell[0] == corpus) for corpus in sizes}
-    weights = np.array([sizes[key[0]] ** power / emotions[key[0]] / cells[key] for key in keys])
-    return weights / weights.sum()
+    """Chance of each clip: emotions alike within a corpus, corpora by their speakers to a power.
+
+    Speakers rather than clips, since what a corpus teaches about unknown voices grows with the
+    voices in it: TESS has 2,800 clips of two.
+    """
+    clips = [dataset.utterances[index] for index in train]
+    speakers: dict[str, set[str | None]] = {}
+    for one in clips:
+        speakers.setdefault(one.corpus, set()).add(one.speaker)
+    cells = Counter((one.corpus, one.emotion) for one in clips)
+    emotions = Counter(corpus for corpus, _ in cells)
+    weights = np.array(
+        [
+            len(speakers[one.corpus]) ** power
+            / emotions[one.corpus]
+            / cells[one.corpus, one.emotion]
+            for one in clips
+        ]
+    )
+    shares: npt.NDArray[np.float64] = weights / weights.sum()
+    return shares

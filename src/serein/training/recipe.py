@@ -57,7 +57,7 @@ class TrainingOptions:
     clips_per_epoch
         Clips drawn an epoch, balanced by corpus and emotion; 0 for as many as there are.
     corpus_power
-        A corpus is drawn in proportion to its clips to this power: 1 as they are, 0 all alike.
+        A corpus is drawn in proportion to its speakers to this power: 0 draws all alike.
     batch_size
         Clips in a batch.
     learning_rate, weight_decay

@@ -56,7 +56,7 @@ class LogMelCnn(nn.Module):
     def __init__(self, dimensions: int, labels: int, options: LogMelCnnOptions) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
-        before, bands = 1, dimensions
+        before, bands = 2, dimensions
         for position, after in enumerate(options.channels):
             kernel, stride = (5, 2) if position == 0 else (3, 2 if position == 1 else 1)
             blocks.append(_Convolution(before, after, kernel=kernel, time_stride=stride))
@@ -82,13 +82,17 @@ class LogMelCnn(nn.Module):
         self.emotion = nn.Linear(options.embedding, labels)
         self.sex = nn.Linear(options.embedding, 2)
 
-    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(
+        self, features: Tensor, relative: Tensor, lengths: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Judge a padded batch.
 
         Parameters
         ----------
         features
-            Shape (clips, frames, dimensions), normalised.
+            Shape (clips, frames, dimensions), normalised by the training speakers.
+        relative
+            The same, normalised by the clip's own speaker; zeros where the speaker is unknown.
         lengths
             Frames of each clip, int64, shape (clips,).
 
@@ -98,7 +102,7 @@ class LogMelCnn(nn.Module):
             Logits of the emotions (clips, labels), of the sexes (clips, 2), the embedding
             (clips, dimensions) and the attention (clips, steps).
         """
-        x = features.unsqueeze(1)
+        x = torch.stack([features, relative], dim=1)
         for block in self.convolutions:
             x, lengths = block(x, lengths)
         x = x.permute(0, 1, 3, 2).flatten(1, 2)  # (clips, channels * bands, steps)

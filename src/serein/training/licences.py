@@ -1,0 +1,22 @@
+"""Licences of weights, which follow from those of the corpora that they were trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from serein.corpora import find_corpus
+
+# Corpora whose terms leave commercial use open; every other one is taken as non-commercial.
+_COMMERCIAL = {"crema-d": "ODbL 1.0"}
+_NON_COMMERCIAL = "CC BY-NC-SA 4.0"
+
+
+def weights_licence(corpora: Sequence[str]) -> str:
+    """The licence of weights trained on the named corpora: the strictest of theirs.
+
+    A statement for people, not legal advice: the corpora's own terms hold beside it.
+    """
+    if all(corpus in _COMMERCIAL for corpus in corpora):
+        return " and ".join(sorted({_COMMERCIAL[corpus] for corpus in corpora}))
+    terms = ", ".join(f"{corpus}: {find_corpus(corpus).licence}" for corpus in sorted(corpora))
+    return f"{_NON_COMMERCIAL}, non-commercial use only (trained on {terms})"
