@@ -126,5 +126,6 @@ def _weigh(
             f"the view {view!r} has none of this model's labels ({', '.join(probabilities)}); "
             "choose the view 'all'"
         )
-    dropped = max(0.0, sum(probabilities.values()) - kept)
+    named = {label for weights in classes.values() for label in weights}
+    dropped = sum(share for label, share in probabilities.items() if label not in named)
     return MappingProxyType({name: value / kept for name, value in mass.items()}), dropped

@@ -5,7 +5,6 @@ from serein.audio.fitness import Thresholds, inspect
 from serein.audio.signal import (
     active_level,
     active_span,
-    effective_bandwidth,
     estimate_snr,
     frame_levels,
 )
@@ -21,7 +20,6 @@ __all__ = [
     "active_level",
     "active_span",
     "decode",
-    "effective_bandwidth",
     "estimate_snr",
     "frame_levels",
     "inspect",

@@ -1,4 +1,4 @@
-"""Small measurements on a mono signal: levels, where the sound is, noise, bandwidth.
+"""Small measurements on a mono signal: levels, where the sound is, noise, spectrum.
 
 All but the levels themselves do not change when the signal is amplified. Levels are in dBFS: 0 is
 the mean square of a full-scale square wave (1.0), a full-scale sine has -3.01.
@@ -169,30 +169,6 @@ def power_spectrum(
     power += np.einsum("ij,ij->j", spectra.imag, spectra.imag)
     frequencies = np.arange(length // 2 + 1, dtype=np.float64) * (sampling_rate / length)
     return frequencies, power
-
-
-def effective_bandwidth(samples: Samples, sampling_rate: int, share: float = 0.99) -> float:
-    """Find the frequency in Hz below which a share of the energy lies.
-
-    Parameters
-    ----------
-    samples
-        float (n,).
-    sampling_rate
-        Hz.
-    share
-        Of the energy, 0 to 1.
-
-    Returns
-    -------
-    bandwidth
-        Hz, at most half the sampling rate; 0 for digital silence.
-    """
-    frequencies, power = power_spectrum(samples, sampling_rate)
-    below = np.cumsum(power)
-    if below[-1] == 0.0:
-        return 0.0
-    return float(frequencies[int(np.searchsorted(below, share * below[-1]))])
 
 
 def _step(sampling_rate: int) -> int:

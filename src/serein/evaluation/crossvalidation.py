@@ -17,7 +17,7 @@ from serein.corpora import (
     folds_as_dict,
     parse_protocol,
 )
-from serein.errors import ArgumentInvalid
+from serein.errors import ArgumentInvalid, DataInvalid
 from serein.evaluation.scoring import (
     Judged,
     judge_clips,
@@ -28,7 +28,7 @@ from serein.evaluation.scoring import (
 from serein.labels import LABELS
 from serein.training.data import Dataset
 from serein.training.recipe import Recipe
-from serein.training.train import Split, add_scores, train_bundle
+from serein.training.train import Split, add_scores, require_vacant, train_bundle
 
 if TYPE_CHECKING:
     from serein.training.network import Report
@@ -107,15 +107,15 @@ def crossvalidate(
     ArgumentInvalid
         If the folder is taken, or a fold does not exist.
     DataInvalid
-        If a fold would leak, or cannot be trained.
+        If a fold would leak, tests nothing, or cannot be trained.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ArgumentInvalid(f"{folder} exists and is not an empty folder; name another one")
+    require_vacant(folder)
     if seeds < 1:
         raise ArgumentInvalid(f"seeds must be at least 1, not {seeds}")
     folds = _chosen(parse_protocol(protocol, dataset.utterances), only)
     for fold in folds:
         check_leakage(dataset.utterances, fold)
+        _require_scored(dataset, fold, recipe.labels or LABELS)
     folder.mkdir(parents=True, exist_ok=True)
     _write_json(folder / FOLDS_FILE, folds_as_dict(folds, dataset.utterances))
     labels = recipe.labels or LABELS
@@ -211,6 +211,14 @@ def _chosen(folds: Sequence[Fold], only: Sequence[str]) -> list[Fold]:
             f"there is no fold {', '.join(unknown)}; the folds are {', '.join(names)}"
         )
     return [fold for fold in folds if not only or fold.name in only]
+
+
+def _require_scored(dataset: Dataset, fold: Fold, labels: Sequence[str]) -> None:
+    if not any(dataset.utterances[index].emotion in labels for index in fold.test):
+        raise DataInvalid(
+            f"fold {fold.name} tests no clip of the recipe's labels ({', '.join(labels)}); leave "
+            "it out, or make fewer folds"
+        )
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:

@@ -32,8 +32,10 @@ def fit_temperature(
     Returns
     -------
     float
-        From 0.02 to 50; probabilities are ``softmax(logits / temperature)``.
+        From 0.02 to 50; probabilities are ``softmax(logits / temperature)``. 1 without clips.
     """
+    if not len(targets):
+        return 1.0
     masked = np.where(allowed, logits.astype(np.float64), -np.inf)
     rows = np.arange(len(targets))
 

@@ -81,7 +81,11 @@ def train_classifier(
     rows = normalized_rows(dataset, indexes, normalization, mode)
     targets = dataset.targets(labels)[list(indexes)]
     allowed = dataset.label_mask(labels)[list(indexes)]
-    splits = _inner_folds(dataset, indexes, targets, seed)
+    splits = [
+        (train, test)
+        for train, test in _inner_folds(dataset, indexes, targets, seed)
+        if len(np.unique(targets[train])) > 1
+    ]
     candidates = []
     for regularization in sorted(recipe.regularization):
         margins = np.full((len(rows), len(labels)), -np.inf)
@@ -132,14 +136,16 @@ def _fit(
 def _inner_folds(
     dataset: Dataset, indexes: Sequence[int], targets: npt.NDArray[np.int64], seed: int
 ) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Folds of the training clips that keep speakers apart, or sentences where there is one."""
+    """Folds of the training clips that keep speakers apart, or sentences of a single one."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     utterances = [dataset.utterances[index] for index in indexes]
     speakers = [one.speaker or f"{one.corpus}/{one.path}" for one in utterances]
     groups = speakers
-    if len(set(speakers)) < INNER_FOLDS:
+    if len(set(groups)) < 2:
         groups = [one.sentence or one.path for one in utterances]
+    if len(set(groups)) < 2:
+        groups = [one.path for one in utterances]
     count = min(INNER_FOLDS, len(set(groups)))
     folds = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     return list(folds.split(np.zeros(len(targets)), targets, groups))

@@ -67,9 +67,11 @@ class Dataset:
         return tuple(label for label in LABELS if label in held)
 
     def targets(self, labels: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Index of each clip's emotion among ``labels``, shape (clips,)."""
+        """Index of each clip's emotion among ``labels``, -1 for another one, shape (clips,)."""
         index = {label: position for position, label in enumerate(labels)}
-        return np.array([index[str(one.emotion)] for one in self.utterances], dtype=np.int64)
+        return np.array(
+            [index.get(str(one.emotion), -1) for one in self.utterances], dtype=np.int64
+        )
 
     def sexes(self) -> npt.NDArray[np.int64]:
         """0 for female, 1 for male, -1 for unknown, shape (clips,)."""

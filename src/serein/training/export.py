@@ -16,24 +16,22 @@ OPSET = 17
 
 
 def export_network(network: nn.Module, dimensions: int, path: Path) -> None:
-    """Write a network as a graph that takes batches of clips of any lengths."""
+    """Write a network as a graph that takes batches of clips of one length, whichever it is."""
     import torch
 
     features = torch.zeros(2, 100, dimensions)
-    lengths = torch.tensor([100, 60])
     with warnings.catch_warnings():
         # The exporter that traces: it needs no further package, and its graphs are plain.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
             network.eval(),
-            (features, features.clone(), lengths),
+            (features, features.clone()),
             str(path),
-            input_names=["features", "relative", "lengths"],
+            input_names=["features", "relative"],
             output_names=["logits", "sex", "embedding", "attention"],
             dynamic_axes={
                 "features": {0: "clips", 1: "frames"},
                 "relative": {0: "clips", 1: "frames"},
-                "lengths": {0: "clips"},
                 "logits": {0: "clips"},
                 "sex": {0: "clips"},
                 "embedding": {0: "clips"},
@@ -55,6 +53,8 @@ def export_classifier(model: LinearSVC, dimensions: int, path: Path) -> None:
         ) from error
     converted: Any = convert_sklearn(
         model,
+        # A name of its own choice would be random, and with it the file's checksum.
+        name="classifier",
         initial_types=[("features", FloatTensorType([None, dimensions]))],
         options={id(model): {"raw_scores": True}},
         target_opset=OPSET,

@@ -294,7 +294,9 @@ class _Drawer:
         self.allowed = dataset.label_mask(labels)
         self.sexes = dataset.sexes()
         self.generator = np.random.default_rng(seed)
-        self.count = recipe.training.clips_per_epoch or len(train)
+        count = recipe.training.clips_per_epoch or len(train)
+        # A batch of one clip has no spread to normalise by: such a last one is left out.
+        self.count = count - (count % recipe.training.batch_size == 1)
         self.weights = _weights(dataset, train, recipe.training.corpus_power)
         self.lengths = np.array([len(dataset.features[index].values) for index in train])
         groups = dataset.by_speaker(train).values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -150,7 +151,7 @@ class Recipe:
             raise RecipeInvalid(
                 f"{where}: unknown label {', '.join(unknown)}; labels are {', '.join(LABELS)}"
             )
-        if self.prior_clips < 0 or not 0 <= self.minimum_confidence <= 1:
+        if not 0 <= self.prior_clips < math.inf or not 0 <= self.minimum_confidence <= 1:
             raise RecipeInvalid(
                 f"{where}: prior_clips must be 0 or more and minimum_confidence from 0 to 1"
             )
@@ -166,23 +167,82 @@ def _check_parts(recipe: Recipe, where: str) -> None:
         values = recipe.classifier.regularization
         if recipe.classifier.name != "linear-svm":
             raise RecipeInvalid(f"{where}: [classifier] name must be 'linear-svm'")
-        if not values or min(values) <= 0:
+        if not values or not all(0 < value < math.inf for value in values):
             raise RecipeInvalid(f"{where}: regularization needs one or more positive numbers")
         if recipe.features.kind != "functionals":
             raise RecipeInvalid(
                 f"{where}: a classifier takes one row a clip; set [features] kind = 'functionals'"
             )
         return
-    training = recipe.network.training if recipe.network is not None else None
-    if training is None:
+    if recipe.network is None:
         return
-    if min(training.epochs, training.batch_size) < 1 or training.clips_per_epoch < 0:
-        raise RecipeInvalid(f"{where}: epochs and batch_size must be at least 1")
-    for name in ("label_smoothing", "enrolled_share", "averaging"):
-        if not 0 <= getattr(training, name) < 1:
-            raise RecipeInvalid(f"{where}: {name} must be at least 0 and below 1")
-    if min(training.learning_rate, training.longest) <= 0:
-        raise RecipeInvalid(f"{where}: learning_rate and longest must be positive")
+    training, changes = recipe.network.training, recipe.network.augment
+    _check_ranges(training, _TRAINING_RANGES, f"{where}, [network.training]")
+    _check_ranges(changes, _AUGMENT_RANGES, f"{where}, [network.augment]")
+    if training.clips_per_epoch == 1:
+        raise RecipeInvalid(f"{where}: clips_per_epoch must be 0, or at least 2")
+    if training.longest < recipe.features.hop:
+        raise RecipeInvalid(
+            f"{where}: longest must be at least one hop of the features, "
+            f"{recipe.features.hop:g} seconds"
+        )
+    snr = changes.noise_snr
+    if len(snr) != 2 or not -math.inf < snr[0] <= snr[1] < math.inf:
+        raise RecipeInvalid(f"{where}: noise_snr must be the lower and the upper end of a range")
+
+
+@dataclass(frozen=True)
+class _Range:
+    """Numbers from ``lowest`` on; the ends belong to it unless they are said to be open."""
+
+    lowest: float
+    highest: float = math.inf
+    above: bool = False
+    below: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Whether a number lies inside; NaN and infinity never do."""
+        low = value > self.lowest if self.above else value >= self.lowest
+        high = value < self.highest if self.below else value <= self.highest
+        return low and high and math.isfinite(value)
+
+    def __str__(self) -> str:
+        low = f"{'above' if self.above else 'at least'} {self.lowest:g}"
+        if self.highest == math.inf:
+            return low
+        return f"{low} and {'below' if self.below else 'at most'} {self.highest:g}"
+
+
+_SHARE = _Range(0, 1)
+_NOT_ALL = _Range(0, 1, below=True)
+_TRAINING_RANGES = {
+    "epochs": _Range(1),
+    "clips_per_epoch": _Range(0),
+    "corpus_power": _Range(0),
+    "batch_size": _Range(2),  # a batch of one clip has no spread to normalise by
+    "learning_rate": _Range(0, above=True),
+    "weight_decay": _Range(0),
+    "label_smoothing": _NOT_ALL,
+    "sex_weight": _Range(0),
+    "enrolled_share": _SHARE,
+    "averaging": _NOT_ALL,
+    "longest": _Range(0, above=True),
+}
+_AUGMENT_RANGES = {
+    "stretch": _NOT_ALL,
+    "shift": _Range(0),
+    "tilt": _Range(0),
+    "noise": _SHARE,
+    "masks": _Range(0),
+    "mask_share": _SHARE,
+}
+
+
+def _check_ranges(options: Any, ranges: Mapping[str, _Range], where: str) -> None:
+    for name, allowed in ranges.items():
+        value = getattr(options, name)
+        if not allowed.holds(value):
+            raise RecipeInvalid(f"{where}: {name} must be {allowed}, not {value:g}")
 
 
 def available_recipes() -> dict[str, Path]:
@@ -251,6 +311,8 @@ def network_options(network: NetworkRecipe, features: str, where: str) -> Any:
             f"{where}: the network {network.name!r} cannot take {features!r} features; set "
             f"[features] kind to one of: {', '.join(kind.features)}"
         )
-    return from_mapping(
-        kind.options, network.options, where=f"{where}, [network.options]", error=RecipeInvalid
-    )
+    place = f"{where}, [network.options]"
+    try:
+        return from_mapping(kind.options, network.options, where=place, error=RecipeInvalid)
+    except ArgumentInvalid as error:
+        raise RecipeInvalid(f"{place}: {error.message}") from error

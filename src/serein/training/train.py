@@ -67,10 +67,14 @@ def train_bundle(
     DataInvalid
         If the training clips hold fewer than two of the recipe's labels.
     ArgumentInvalid
-        If the folder is taken.
+        If the folder is taken, or the features are not those of the recipe.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ArgumentInvalid(f"{folder} exists and is not an empty folder; name another one")
+    require_vacant(folder)
+    if recipe.features != dataset.spec:
+        raise ArgumentInvalid(
+            f"the data's features are not those of the recipe {recipe.name!r}; load the data with "
+            "the recipe's features"
+        )
     labels = training_labels(recipe, dataset, split)
     split = _of_labels(dataset, split, labels)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +103,18 @@ def train_bundle(
             folder.rmdir()
         shutil.copytree(workshop, folder)
     return Bundle.load(folder)
+
+
+def require_vacant(folder: Path) -> None:
+    """Make sure that nothing would be overwritten.
+
+    Raises
+    ------
+    ArgumentInvalid
+        If the folder exists and is not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ArgumentInvalid(f"{folder} exists and is not an empty folder; name another one")
 
 
 def add_scores(bundle: Bundle, scores: Mapping[str, Any]) -> Bundle:

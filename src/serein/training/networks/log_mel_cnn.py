@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from serein.errors import ArgumentInvalid
+
 
 @dataclass(frozen=True, kw_only=True)
 class LogMelCnnOptions:
@@ -40,6 +42,15 @@ class LogMelCnnOptions:
     attention: int = 64
     embedding: int = 128
     dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name in ("width", "attention", "embedding"):
+            if getattr(self, name) < 1:
+                raise ArgumentInvalid(f"{name} must be at least 1")
+        if not self.channels or min(self.channels) < 1:
+            raise ArgumentInvalid("channels needs one or more numbers of at least 1")
+        if self.depth < 0 or not 0 <= self.dropout < 1:
+            raise ArgumentInvalid("depth must be at least 0, dropout at least 0 and below 1")
 
 
 class LogMelCnn(nn.Module):
@@ -83,9 +94,9 @@ class LogMelCnn(nn.Module):
         self.sex = nn.Linear(options.embedding, 2)
 
     def forward(
-        self, features: Tensor, relative: Tensor, lengths: Tensor
+        self, features: Tensor, relative: Tensor, lengths: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Judge a padded batch.
+        """Judge a batch.
 
         Parameters
         ----------
@@ -94,7 +105,8 @@ class LogMelCnn(nn.Module):
         relative
             The same, normalised by the clip's own speaker; zeros where the speaker is unknown.
         lengths
-            Frames of each clip, int64, shape (clips,).
+            Frames of each clip, int64, shape (clips,), where shorter ones are padded; None where
+            all are of one length.
 
         Returns
         -------
@@ -106,11 +118,12 @@ class LogMelCnn(nn.Module):
         for block in self.convolutions:
             x, lengths = block(x, lengths)
         x = x.permute(0, 1, 3, 2).flatten(1, 2)  # (clips, channels * bands, steps)
-        mask = _mask(lengths, x.shape[2]).unsqueeze(1)
-        x = self.narrow(x) * mask
+        x = _blank(self.narrow(x), lengths)
         for layer in self.residual:
-            x = (x + layer(x)) * mask
-        scores = self.attend(x) + (mask - 1.0) * 1e4
+            x = _blank(x + layer(x), lengths)
+        scores = self.attend(x)
+        if lengths is not None:
+            scores = scores.masked_fill(_padding(lengths, x.shape[2]).unsqueeze(1), -1e4)
         weights = torch.softmax(scores, dim=2)
         mean = (weights * x).sum(dim=2)
         variance = (weights * (x - mean.unsqueeze(2)).square()).sum(dim=2)
@@ -133,10 +146,11 @@ class _Convolution(nn.Module):
             nn.ReLU(),
         )
 
-    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         x = self.convolve(x)
-        lengths = torch.div(lengths - 1, self.time_stride, rounding_mode="floor") + 1
-        return x * _mask(lengths, x.shape[2])[:, None, :, None], lengths
+        if lengths is not None:
+            lengths = torch.div(lengths - 1, self.time_stride, rounding_mode="floor") + 1
+        return _blank(x, lengths), lengths
 
 
 class _TimeConvolution(nn.Sequential):
@@ -155,6 +169,14 @@ class _TimeConvolution(nn.Sequential):
         )
 
 
-def _mask(lengths: Tensor, steps: int) -> Tensor:
-    """1 on a clip's own steps and 0 on padding, shape (clips, steps)."""
-    return (torch.arange(steps, device=lengths.device) < lengths[:, None]).float()
+def _padding(lengths: Tensor, steps: int) -> Tensor:
+    """True on padding, shape (clips, steps)."""
+    return torch.arange(steps, device=lengths.device) >= lengths[:, None]
+
+
+def _blank(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Zeros on padding, as if nothing were there; steps are the third axis."""
+    if lengths is None:
+        return x
+    padding = _padding(lengths, x.shape[2])
+    return x.masked_fill(padding.view(len(x), 1, -1, *[1] * (x.dim() - 3)), 0.0)

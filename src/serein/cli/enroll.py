@@ -1,0 +1,79 @@
+"""``serein enroll``: a speaker's profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from serein.cli.output import complain, printable
+from serein.cli.predict import Files, Model, open_model, source_of
+from serein.errors import SereinError
+
+if TYPE_CHECKING:
+    from serein import Recognizer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to an application."""
+    app.command(epilog="Example: serein enroll anna1.wav anna2.wav -o anna.json")(enroll)
+
+
+def enroll(
+    files: Files,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="PROFILE.json", help="Where the profile goes."),
+    ],
+    model: Model = None,
+) -> None:
+    """Make a speaker's profile from clips of the voice, without labels.
+
+    A handful of clips in different moods serves best. A file that fails is reported and the
+    profile is made of the others. A profile belongs to the model that it was made with.
+    """
+    recognizer = open_model(model)
+    clips = _Clips(recognizer, files)
+    sources = list(clips)
+    if not sources:
+        complain("error", "none of the files can be used, so there is no profile")
+        raise typer.Exit(1)
+    profile = recognizer.enroll(sources)
+    profile.save(output)
+    used = f"{len(sources)} of {len(files)} clips"
+    typer.echo(f"{printable(str(output))}: {used}, speech level {profile.level:.0f} dBFS")
+    if clips.failed:
+        raise typer.Exit(1)
+
+
+class _Clips:
+    """Decodes the files one by one, reporting those that cannot be used."""
+
+    def __init__(self, recognizer: Recognizer, files: list[str]) -> None:
+        self._recognizer = recognizer
+        self._files = files
+        self.failed = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        from serein.audio import decode, inspect
+        from serein.recognition.recognizer import UNDECIDABLE
+
+        rate = self._recognizer.bundle.manifest.features.sampling_rate
+        for file in self._files:
+            try:
+                recording = decode(
+                    source_of(file), sampling_rate=rate, limits=self._recognizer.limits
+                )
+            except SereinError as error:
+                self.failed += 1
+                complain("error", error.message, file=file)
+                continue
+            warnings = inspect(recording)
+            for warning in warnings:
+                complain("warning", warning.message, file=file)
+            if any(warning.code in UNDECIDABLE for warning in warnings):
+                complain("warning", "left out of the profile", file=file)
+            else:
+                yield recording.samples, rate

@@ -1,0 +1,271 @@
+"""Models and sounds made in code: tiny, valid, and different enough to tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from serein.bundle import CARD_FILE, Graph, Manifest, Mode, Normalization, sha256_of
+from serein.features import FeatureSpec
+
+FloatArray = npt.NDArray[np.float32]
+
+LABELS = ("angry", "happy", "neutral", "sad")
+EMBEDDING = 8
+TEMPERATURES: dict[Mode, float] = {"unknown": 1.5, "enrolled": 1.2}
+PRIOR_CLIPS = 3.0
+
+
+def tone(
+    frequency: float,
+    seconds: float = 1.0,
+    sampling_rate: int = 16_000,
+    *,
+    level: float = 0.3,
+    tilt: float = 1.0,
+) -> FloatArray:
+    """A harmonic sound of constant pitch, with partials to 95 % of Nyquist falling as 1/k^tilt."""
+    time = np.arange(round(seconds * sampling_rate)) / sampling_rate
+    phase = 2 * np.pi * frequency * time
+    return _peak(_harmonics(phase, frequency, sampling_rate, tilt=tilt), level)
+
+
+def speech_like(
+    seconds: float = 2.0, sampling_rate: int = 16_000, seed: int = 0, *, level: float = 0.3
+) -> FloatArray:
+    """Something like speech: a gliding voice and hiss in syllables, with gaps between them.
+
+    Every seed is another voice: pitch, tempo, tilt and loudness of the syllables differ. It
+    begins with sound, and raises no warning from half a second on.
+    """
+    generator = np.random.default_rng(seed)
+    time = np.arange(round(seconds * sampling_rate)) / sampling_rate
+    pitch = generator.uniform(90, 280)
+    glide = generator.uniform(0.05, 0.3) * np.sin(
+        2 * np.pi * generator.uniform(0.3, 1.5) * time + generator.uniform(0, 6)
+    )
+    phase = 2 * np.pi * np.cumsum(pitch * 2**glide) / sampling_rate
+    tilt = generator.uniform(0.6, 1.6)
+    voice = _harmonics(phase, pitch * 2**0.3, sampling_rate, tilt=tilt)
+    hiss = generator.standard_normal(time.size)
+    syllable = time * generator.uniform(2.5, 5.0)
+    number = np.floor(syllable).astype(int)
+    loud = generator.uniform(0.4, 1.0, size=int(number.max(initial=0)) + 1)
+    # 80 % of a syllable sound, the rest is a gap with the noise of a quiet room.
+    shape = np.sin(np.pi * np.clip((syllable - number) / 0.8, 0.0, 1.0)) ** 2 * loud[number]
+    sound = (voice / (np.abs(voice).max(initial=0.0) + 1e-9) + 0.15 * hiss) * shape
+    return _peak(sound + 1e-3 * generator.standard_normal(time.size), level)
+
+
+def build_bundle(
+    folder: Path,
+    *,
+    name: str = "tiny",
+    labels: Sequence[str] = LABELS,
+    seed: int = 0,
+    sex: bool = True,
+    embedding: bool = True,
+    relative: bool = True,
+    features: FeatureSpec | None = None,
+    minimum_confidence: float = 0.3,
+) -> Path:
+    """Make a bundle whose graph pools mean and deviation over time, and is linear from there.
+
+    The one graph serves both modes, as that of a trained network does: ``relative`` says whether
+    it also takes the features relative to the speaker. It gives the weights of an attention over
+    the frames beside the rest.
+    """
+    spec = features or FeatureSpec(kind="log_mel", bands=24)
+    folder.mkdir(parents=True, exist_ok=True)
+    graph = _pooling_graph(
+        spec, len(labels), seed=seed, sex=sex, embedding=embedding, relative=relative
+    )
+    onnx.save(graph, folder / "model.onnx")
+    files: dict[Mode, str] = {"unknown": "model.onnx", "enrolled": "model.onnx"}
+    return _write(folder, name, labels, spec, files, graph, minimum_confidence)
+
+
+def build_classical_bundle(
+    folder: Path,
+    *,
+    name: str = "tiny-classical",
+    labels: Sequence[str] = LABELS,
+    seed: int = 0,
+    minimum_confidence: float = 0.3,
+) -> Path:
+    """Make a bundle of functionals: one row a clip, and another graph for each mode."""
+    spec = FeatureSpec(kind="functionals")
+    folder.mkdir(parents=True, exist_ok=True)
+    files: dict[Mode, str] = {"unknown": "unknown.onnx", "enrolled": "enrolled.onnx"}
+    for offset, file in enumerate(files.values()):
+        graph = _row_graph(spec, len(labels), seed=seed + 1000 * offset)
+        onnx.save(graph, folder / file)
+    return _write(folder, name, labels, spec, files, graph, minimum_confidence)
+
+
+def _write(
+    folder: Path,
+    name: str,
+    labels: Sequence[str],
+    spec: FeatureSpec,
+    files: dict[Mode, str],
+    graph: onnx.ModelProto,
+    minimum_confidence: float,
+) -> Path:
+    mean, std = _statistics(spec)
+    Manifest(
+        name=name,
+        labels=tuple(labels),
+        features=spec,
+        normalization=Normalization(mean, std, PRIOR_CLIPS),
+        graphs={
+            mode: Graph(file, sha256_of(folder / file), TEMPERATURES[mode])
+            for mode, file in files.items()
+        },
+        minimum_confidence=minimum_confidence,
+        licence="CC0-1.0",
+        parameters=sum(int(np.prod(part.dims)) for part in graph.graph.initializer),
+        corpora={"made-up": {"clips": 6, "speakers": 2, "licence": "CC0-1.0"}},
+        scores={"made-up": {"uar": 0.5, "protocol": "none", "leaderboard": "U"}},
+        recipe={"name": name, "seed": 0},
+    ).write(folder)
+    card = f"# {name}\n\nRandom weights for tests. It must not be used to judge anybody.\n"
+    (folder / CARD_FILE).write_text(card, encoding="utf-8")
+    return folder
+
+
+@lru_cache(maxsize=8)
+def _examples(spec: FeatureSpec) -> tuple[FloatArray, ...]:
+    """Features of a few sounds: what the made-up models were "trained" on."""
+    rate = spec.sampling_rate
+    sounds = [speech_like(1.5, rate, seed) for seed in range(100, 110)]
+    return tuple(spec.extract(sound).values for sound in sounds)
+
+
+def _statistics(spec: FeatureSpec) -> tuple[FloatArray, FloatArray]:
+    """Mean and deviation of the features, so that the graph's inputs are of order 1."""
+    values = np.concatenate(_examples(spec))
+    mean = values.mean(axis=0)
+    std = np.maximum(values.std(axis=0), 0.05 + 0.1 * np.abs(mean))
+    return mean.astype(np.float32), std.astype(np.float32)
+
+
+def _normalized(spec: FeatureSpec) -> list[FloatArray]:
+    mean, std = _statistics(spec)
+    return [(values - mean) / std for values in _examples(spec)]
+
+
+def _head(
+    pooled: FloatArray, width: int, generator: np.random.Generator, *, scale: float = 2.5
+) -> tuple[FloatArray, FloatArray]:
+    """Random weights and a bias that give the example clips outputs of order ``scale``."""
+    deviation = pooled.std(axis=0) + 0.1
+    weights = generator.standard_normal((pooled.shape[1], width)) / deviation[:, None]
+    outputs = pooled @ weights
+    factor = scale / outputs.std(axis=0)
+    return (weights * factor).astype(np.float32), (-outputs.mean(axis=0) * factor).astype(
+        np.float32
+    )
+
+
+def _pooling_graph(
+    spec: FeatureSpec, labels: int, *, seed: int, sex: bool, embedding: bool, relative: bool
+) -> onnx.ModelProto:
+    generator = np.random.default_rng(seed)
+    shape: list[str | int] = ["clips", "frames", spec.dimensions]
+    heads = {"logits": labels}
+    if sex:
+        heads["sex"] = 2
+    if embedding:
+        heads["embedding"] = EMBEDDING
+    clips = _normalized(spec)
+    pooled = np.stack([np.r_[clip.mean(axis=0), clip.std(axis=0)] for clip in clips])
+    if relative:
+        pooled = np.concatenate([pooled, pooled[:, : spec.dimensions]], axis=1)
+    constants: dict[str, npt.NDArray[Any] | np.generic] = {"tiny": np.float32(1e-6)}
+    for head, width in heads.items():
+        weights, bias = _head(pooled, width, generator)
+        constants[f"{head}_weights"], constants[f"{head}_bias"] = weights, bias
+    node = helper.make_node
+    nodes = [
+        node("ReduceMean", ["features"], ["mean_row"], axes=[1], keepdims=1),
+        node("Squeeze", ["mean_row", "time_axis"], ["mean"]),
+        node("Sub", ["features", "mean_row"], ["offset"]),
+        node("Mul", ["offset", "offset"], ["squares"]),
+        node("ReduceMean", ["squares"], ["variance"], axes=[1], keepdims=0),
+        node("Add", ["variance", "tiny"], ["variance_floored"]),
+        node("Sqrt", ["variance_floored"], ["deviation"]),
+        # Attention: softmax over the frames of how loud they are.
+        node("ReduceSum", ["features", "last_axis"], ["loudness"], keepdims=0),
+        node("Softmax", ["loudness"], ["attention"], axis=1),
+    ]
+    constants |= {"time_axis": np.array([1]), "last_axis": np.array([2])}
+    parts, inputs = ["mean", "deviation"], ["features"]
+    if relative:
+        nodes.append(node("ReduceMean", ["relative"], ["relative_mean"], axes=[1], keepdims=0))
+        parts, inputs = [*parts, "relative_mean"], [*inputs, "relative"]
+    nodes.append(node("Concat", parts, ["pooled"], axis=1))
+    nodes += [node("Gemm", ["pooled", f"{head}_weights", f"{head}_bias"], [head]) for head in heads]
+    outputs = [
+        *(
+            helper.make_tensor_value_info(head, TensorProto.FLOAT, ["clips", width])
+            for head, width in heads.items()
+        ),
+        helper.make_tensor_value_info("attention", TensorProto.FLOAT, ["clips", "frames"]),
+    ]
+    given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in inputs]
+    return _model(nodes, given, outputs, constants)
+
+
+def _row_graph(spec: FeatureSpec, labels: int, *, seed: int) -> onnx.ModelProto:
+    rows = np.tanh(np.concatenate(_normalized(spec)))
+    weights, bias = _head(rows, labels, np.random.default_rng(seed))
+    nodes = [
+        helper.make_node("Tanh", ["features"], ["bounded"]),
+        helper.make_node("Gemm", ["bounded", "weights", "bias"], ["logits"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("features", TensorProto.FLOAT, ["clips", spec.dimensions])
+    ]
+    outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["clips", labels])]
+    return _model(nodes, inputs, outputs, {"weights": weights, "bias": bias})
+
+
+def _model(
+    nodes: list[onnx.NodeProto],
+    inputs: list[onnx.ValueInfoProto],
+    outputs: list[onnx.ValueInfoProto],
+    constants: Mapping[str, npt.NDArray[Any] | np.generic],
+) -> onnx.ModelProto:
+    initializers = [
+        numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
+    ]
+    graph = helper.make_graph(nodes, "tiny", inputs, outputs, initializers)
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9, producer_name="tests"
+    )
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _harmonics(
+    phase: npt.NDArray[np.float64], highest: float, sampling_rate: int, *, tilt: float = 1.0
+) -> npt.NDArray[np.float64]:
+    orders = range(1, int(0.475 * sampling_rate / highest) + 1)
+    total = np.zeros_like(phase)
+    for order in orders:
+        total += np.sin(order * phase) / order**tilt
+    return total
+
+
+def _peak(sound: npt.NDArray[np.float64], level: float) -> FloatArray:
+    peak = np.abs(sound).max(initial=0.0) + 1e-12
+    scaled: FloatArray = (level / peak * sound).astype(np.float32)
+    return scaled

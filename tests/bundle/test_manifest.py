@@ -1,0 +1,90 @@
+"""The manifest: what is written is read back, to the last bit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from serein.bundle import MODES, Graph, Manifest, Normalization
+from serein.features import FeatureSpec
+
+positive = st.floats(2.0**-100, 2.0**100, width=32)
+anything = st.floats(allow_nan=False, allow_infinity=False, width=32)
+
+
+def manifest(mean: list[float], std: list[float], temperature: float = 1.0) -> Manifest:
+    return Manifest(
+        name="ünïcode",
+        labels=("sad", "angry"),
+        features=FeatureSpec(kind="log_mel", bands=len(mean), coefficients=1),
+        normalization=Normalization(
+            np.array(mean, dtype=np.float32), np.array(std, dtype=np.float32), 2.5
+        ),
+        graphs={mode: Graph(f"{mode}.onnx", "0" * 64, temperature) for mode in MODES},
+        minimum_confidence=0.4,
+        licence="CC0-1.0",
+        parameters=12,
+        corpora={"a": {"clips": 3, "labels": ["sad"]}},
+        scores={"a": {"uar": 0.75}},
+        recipe={"name": "r", "deep": {"list": [1, 2.5, None, True]}},
+    )
+
+
+@given(
+    pairs=st.lists(st.tuples(anything, positive), min_size=1, max_size=8),
+    temperature=st.floats(0.01, 100.0),
+)
+@settings(max_examples=50, deadline=None)
+def test_numbers_survive_exactly(
+    tmp_path_factory: pytest.TempPathFactory,
+    pairs: list[tuple[float, float]],
+    temperature: float,
+) -> None:
+    folder = tmp_path_factory.mktemp("manifest")
+    written = manifest([mean for mean, _ in pairs], [std for _, std in pairs], temperature)
+    written.write(folder)
+    found = Manifest.read(folder)
+    for name in ("mean", "std"):
+        before, after = getattr(written.normalization, name), getattr(found.normalization, name)
+        assert after.dtype == np.float32
+        np.testing.assert_array_equal(after.view(np.uint32), before.view(np.uint32))
+    assert found.graphs == written.graphs
+    assert found.as_dict() == written.as_dict()
+
+
+def test_everything_else_survives(tmp_path: Path) -> None:
+    written = manifest([0.1, 0.2], [1.0, 2.0])
+    written.write(tmp_path)
+    found = Manifest.read(tmp_path)
+    for name in (
+        "name",
+        "labels",
+        "features",
+        "minimum_confidence",
+        "licence",
+        "parameters",
+        "corpora",
+        "scores",
+        "recipe",
+    ):
+        assert getattr(found, name) == getattr(written, name), name
+    assert found.normalization.prior_clips == written.normalization.prior_clips
+
+
+def test_the_order_of_the_labels_is_kept(tmp_path: Path) -> None:
+    manifest([0.0], [1.0]).write(tmp_path)
+    assert Manifest.read(tmp_path).labels == ("sad", "angry")
+
+
+def test_numbers_are_written_as_a_person_would(tmp_path: Path) -> None:
+    manifest([0.1], [0.3]).write(tmp_path)
+    values = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    assert values["normalization"]["mean"] == [0.1]
+    assert values["normalization"]["std"] == [0.3]
+    assert values["format"] == "serein-bundle"
+    assert values["name"] == "ünïcode"

@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from serein.errors import RecipeInvalid
+from serein.labels import LABELS
+from serein.training.recipe import available_recipes, load_recipe, recipe_from_dict
+from tests.training.synthetic import network_values
+
+CLASSIFIER = {"name": "linear-svm", "regularization": [1e-3]}
+
+
+def _classical_values() -> dict[str, Any]:
+    return {
+        "name": "mine",
+        "title": "Mine",
+        "features": {"kind": "functionals"},
+        "classifier": dict(CLASSIFIER),
+    }
+
+
+def _changed(values: dict[str, Any], place: str, value: Any) -> dict[str, Any]:
+    """The values with another one at ``a.b.c``; None takes the key away."""
+    result = copy.deepcopy(values)
+    *tables, key = place.split(".")
+    table = result
+    for name in tables:
+        table = table.setdefault(name, {})
+    if value is None:
+        del table[key]
+    else:
+        table[key] = value
+    return result
+
+
+def _refusal(values: dict[str, Any]) -> str:
+    with pytest.raises(RecipeInvalid) as caught:
+        recipe_from_dict(values, where="recipe mine.toml")
+    return caught.value.message
+
+
+@pytest.mark.parametrize("name", sorted(available_recipes()))
+def test_packaged_recipes_are_named_as_their_files_and_read_back(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert recipe == load_recipe(available_recipes()[name])
+    plain = json.loads(json.dumps(recipe.as_dict()))
+    assert recipe_from_dict(plain, where=name) == recipe
+
+
+def test_the_two_kinds_of_recipes_are_in_the_package() -> None:
+    assert {"bundled", "functionals-svm"} <= set(available_recipes())
+    assert load_recipe("bundled").network is not None
+    assert load_recipe("functionals-svm").classifier is not None
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "colour",
+        "features.colour",
+        "network.colour",
+        "network.options.colour",
+        "network.training.colour",
+        "network.augment.colour",
+    ],
+)
+def test_unknown_key_of_a_network_recipe(place: str) -> None:
+    message = _refusal(_changed(network_values(), place, 1))
+    assert "recipe mine.toml" in message
+    assert "unknown key colour" in message
+    allowed = {
+        "": "prior_clips",
+        "features": "hop_length",
+        "network": "training",
+        "options": "dropout",
+        "training": "epochs",
+        "augment": "mask_share",
+    }
+    assert allowed[place.rpartition(".")[0].rpartition(".")[2]] in message
+
+
+def test_unknown_key_of_a_classifier() -> None:
+    message = _refusal(_changed(_classical_values(), "classifier.kernel", "rbf"))
+    assert "unknown key kernel" in message
+    assert "regularization" in message
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "kind"),
+    [
+        ("name", 3, "a text"),
+        ("prior_clips", "many", "a number"),
+        ("labels", "happy", "a list"),
+        ("network", 3, "a table"),
+        ("features.bands", 24.5, "a whole number"),
+        ("network.options", 3, "a table"),
+        ("network.options.width", "wide", "a whole number"),
+        ("network.options.channels", 3, "a list"),
+        ("network.training.epochs", True, "a whole number"),
+        ("network.training.learning_rate", "fast", "a number"),
+        ("network.augment.noise_snr", ["low", "high"], "a number"),
+    ],
+)
+def test_wrong_type(place: str, value: Any, kind: str) -> None:
+    message = _refusal(_changed(network_values(), place, value))
+    assert place.rpartition(".")[2] in message
+    assert kind in message
+
+
+@pytest.mark.parametrize(
+    "place", ["name", "title", "features", "features.kind", "network.name", "network.training"]
+)
+def test_missing_key(place: str) -> None:
+    message = _refusal(_changed(network_values(), place, None))
+    assert f"the key {place.rpartition('.')[2]} is missing" in message
+
+
+def test_missing_epochs() -> None:
+    values = _changed(network_values(), "network.training", {"batch_size": 4})
+    assert "the key epochs is missing" in _refusal(values)
+
+
+def test_unknown_network_names_the_known_ones() -> None:
+    message = _refusal(_changed(network_values(), "network.name", "perceptron"))
+    assert "'perceptron'" in message
+    assert "log-mel-cnn" in message
+
+
+def test_features_that_the_network_cannot_take() -> None:
+    message = _refusal(_changed(network_values(), "features", {"kind": "functionals"}))
+    assert "'functionals'" in message
+    assert "log_mel" in message
+
+
+def test_classifier_needs_one_row_a_clip() -> None:
+    message = _refusal(_changed(_classical_values(), "features", {"kind": "log_mel"}))
+    assert "functionals" in message
+
+
+def test_unknown_classifier() -> None:
+    message = _refusal(_changed(_classical_values(), "classifier.name", "forest"))
+    assert "linear-svm" in message
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_either_a_network_or_a_classifier(both: bool) -> None:
+    values = network_values()
+    if both:
+        values["classifier"] = CLASSIFIER
+    else:
+        del values["network"]
+    message = _refusal(values)
+    assert "[network]" in message
+    assert "[classifier]" in message
+
+
+def test_unknown_label_names_the_known_ones() -> None:
+    message = _refusal(_changed(_classical_values(), "labels", ["happy", "joyful"]))
+    assert "joyful" in message
+    assert all(label in message for label in LABELS)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("prior_clips", -1),
+        ("prior_clips", float("nan")),
+        ("minimum_confidence", 1.1),
+        ("minimum_confidence", float("nan")),
+        ("features.hop_length", 0),
+        ("features.high", 9000.0),
+        ("network.training.epochs", 0),
+        ("network.training.batch_size", 1),
+        ("network.training.clips_per_epoch", -1),
+        ("network.training.clips_per_epoch", 1),
+        ("network.training.label_smoothing", 1.0),
+        ("network.training.enrolled_share", -0.1),
+        ("network.training.averaging", 1.0),
+        ("network.training.averaging", float("nan")),
+        ("network.training.learning_rate", 0.0),
+        ("network.training.learning_rate", float("inf")),
+        ("network.training.weight_decay", -0.1),
+        ("network.training.sex_weight", -0.1),
+        ("network.training.longest", 0.0),
+        ("network.training.longest", 0.001),
+        ("network.augment.stretch", 1.0),
+        ("network.augment.stretch", -0.1),
+        ("network.augment.shift", -1.0),
+        ("network.augment.tilt", float("inf")),
+        ("network.augment.noise", 1.5),
+        ("network.augment.noise_snr", [10.0]),
+        ("network.augment.noise_snr", [40.0, 5.0]),
+        ("network.augment.masks", -1),
+        ("network.augment.mask_share", 1.5),
+    ],
+)
+def test_impossible_number_of_a_network_recipe(place: str, value: Any) -> None:
+    assert place.rpartition(".")[2] in _refusal(_changed(network_values(), place, value))
+
+
+@pytest.mark.parametrize("values", [[], [0.0], [1e-3, -1.0], [float("inf")], [float("nan")]])
+def test_impossible_regularization(values: list[float]) -> None:
+    message = _refusal(_changed(_classical_values(), "classifier.regularization", values))
+    assert "regularization" in message
+    assert "positive" in message
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("network.options.channels", [4, 0]),
+        ("network.options.width", 0),
+        ("network.options.depth", -1),
+        ("network.options.attention", 0),
+        ("network.options.embedding", 0),
+        ("network.options.dropout", 1.0),
+        ("network.options.dropout", float("nan")),
+    ],
+)
+def test_impossible_size_of_a_network(place: str, value: Any) -> None:
+    assert place.rpartition(".")[2] in _refusal(_changed(network_values(), place, value))
+
+
+def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    for content in (b"name = ", b"\xff\xfe\x00"):
+        path.write_bytes(content)
+        with pytest.raises(RecipeInvalid) as caught:
+            load_recipe(path)
+        assert "not valid TOML" in caught.value.message
+        assert caught.value.file == str(path)
+
+
+@pytest.mark.parametrize("recipe", ["no-such-recipe", "folder"])
+def test_no_such_file(tmp_path: Path, recipe: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(RecipeInvalid) as caught:
+        load_recipe(tmp_path / recipe if recipe == "folder" else recipe)
+    assert recipe in caught.value.message
+    assert all(name in caught.value.message for name in available_recipes())
+
+
+def test_a_recipe_of_ones_own_is_read_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\ntitle = "Mine"\nlabels = ["sad", "happy"]\n'
+        '[features]\nkind = "functionals"\n'
+        '[classifier]\nname = "linear-svm"\nregularization = [1]\n',
+        encoding="utf-8",
+    )
+    recipe = load_recipe(path)
+    assert recipe.labels == ("sad", "happy")
+    assert recipe.classifier is not None
+    assert recipe.classifier.regularization == (1.0,)
+    assert recipe == load_recipe(str(path))
