@@ -19,7 +19,7 @@ FloatArray = npt.NDArray[np.float32]
 
 LABELS = ("angry", "happy", "neutral", "sad")
 EMBEDDING = 8
-TEMPERATURES: dict[Mode, float] = {"unknown": 1.5, "enrolled": 1.2}
+TEMPERATURES: dict[Mode, float] = {"unknown": 0.6, "enrolled": 0.5}
 PRIOR_CLIPS = 3.0
 
 
@@ -163,16 +163,16 @@ def _normalized(spec: FeatureSpec) -> list[FloatArray]:
 
 
 def _head(
-    pooled: FloatArray, width: int, generator: np.random.Generator, *, scale: float = 2.5
-) -> tuple[FloatArray, FloatArray]:
-    """Random weights and a bias that give the example clips outputs of order ``scale``."""
-    deviation = pooled.std(axis=0) + 0.1
-    weights = generator.standard_normal((pooled.shape[1], width)) / deviation[:, None]
-    outputs = pooled @ weights
-    factor = scale / outputs.std(axis=0)
-    return (weights * factor).astype(np.float32), (-outputs.mean(axis=0) * factor).astype(
-        np.float32
-    )
+    centred: FloatArray, width: int, generator: np.random.Generator, *, scale: float = 1.0
+) -> FloatArray:
+    """Random weights that give the example clips outputs of order ``scale``."""
+    # In the directions in which the clips differ, small weights do: with large ones, rounding
+    # would show in the outputs. Whitened, so that no one direction decides everything.
+    _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
+    chosen = generator.standard_normal((width, len(sizes))) / (sizes + 0.2 * sizes.max())
+    weights = np.asarray(chosen @ directions, dtype=np.float64).T
+    outputs = centred @ weights
+    return np.asarray(weights * scale / outputs.std(axis=0), dtype=np.float32)
 
 
 def _pooling_graph(
@@ -187,12 +187,17 @@ def _pooling_graph(
         heads["embedding"] = EMBEDDING
     clips = _normalized(spec)
     pooled = np.stack([np.r_[clip.mean(axis=0), clip.std(axis=0)] for clip in clips])
-    if relative:
-        pooled = np.concatenate([pooled, pooled[:, : spec.dimensions]], axis=1)
-    constants: dict[str, npt.NDArray[Any] | np.generic] = {"tiny": np.float32(1e-6)}
+    centre = pooled.mean(axis=0)
+    centred = pooled - centre
+    if relative:  # of which nothing is to come where the speaker is unknown, and it is zero
+        centred = np.concatenate([centred, centred[:, : spec.dimensions]], axis=1)
+        centre = np.concatenate([centre, np.zeros(spec.dimensions, dtype=np.float32)])
+    constants: dict[str, npt.NDArray[Any] | np.generic] = {
+        "tiny": np.float32(1e-6),
+        "centre": centre.astype(np.float32),
+    }
     for head, width in heads.items():
-        weights, bias = _head(pooled, width, generator)
-        constants[f"{head}_weights"], constants[f"{head}_bias"] = weights, bias
+        constants[f"{head}_weights"] = _head(centred, width, generator)
     node = helper.make_node
     nodes = [
         node("ReduceMean", ["features"], ["mean_row"], axes=[1], keepdims=1),
@@ -212,7 +217,8 @@ def _pooling_graph(
         nodes.append(node("ReduceMean", ["relative"], ["relative_mean"], axes=[1], keepdims=0))
         parts, inputs = [*parts, "relative_mean"], [*inputs, "relative"]
     nodes.append(node("Concat", parts, ["pooled"], axis=1))
-    nodes += [node("Gemm", ["pooled", f"{head}_weights", f"{head}_bias"], [head]) for head in heads]
+    nodes.append(node("Sub", ["pooled", "centre"], ["centred"]))
+    nodes += [node("MatMul", ["centred", f"{head}_weights"], [head]) for head in heads]
     outputs = [
         *(
             helper.make_tensor_value_info(head, TensorProto.FLOAT, ["clips", width])
@@ -226,16 +232,18 @@ def _pooling_graph(
 
 def _row_graph(spec: FeatureSpec, labels: int, *, seed: int) -> onnx.ModelProto:
     rows = np.tanh(np.concatenate(_normalized(spec)))
-    weights, bias = _head(rows, labels, np.random.default_rng(seed))
+    centre = rows.mean(axis=0)
+    weights = _head(rows - centre, labels, np.random.default_rng(seed))
     nodes = [
         helper.make_node("Tanh", ["features"], ["bounded"]),
-        helper.make_node("Gemm", ["bounded", "weights", "bias"], ["logits"]),
+        helper.make_node("Sub", ["bounded", "centre"], ["centred"]),
+        helper.make_node("MatMul", ["centred", "weights"], ["logits"]),
     ]
     inputs = [
         helper.make_tensor_value_info("features", TensorProto.FLOAT, ["clips", spec.dimensions])
     ]
     outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["clips", labels])]
-    return _model(nodes, inputs, outputs, {"weights": weights, "bias": bias})
+    return _model(nodes, inputs, outputs, {"weights": weights, "centre": centre})
 
 
 def _model(

@@ -288,9 +288,8 @@ def test_clips_of_a_batch_are_judged_as_each_alone(
     for row, index in enumerate(order):
         alone = bundle.run([clips[index]], relative=[relative[index]] if enrolled else None)
         for name in ("logits", "sex", "embedding", "attention"):
-            np.testing.assert_allclose(
-                getattr(together, name)[row], getattr(alone, name)[0], atol=1e-5, rtol=1e-5
-            )
+            found, expected = getattr(together, name)[row], getattr(alone, name)[0]
+            np.testing.assert_allclose(found, expected, atol=1e-5, rtol=1e-5)
         assert together.attention[row].shape == (lengths[index],)
         assert together.attention[row].sum() == pytest.approx(1.0, abs=1e-5)
 

@@ -105,7 +105,7 @@ def _restricted(
 ) -> FloatArray:
     """Probabilities over some classes alone, renormalised; a class unknown to the model has 0."""
     kept = np.array([probabilities[known.index(c)] if c in known else 0.0 for c in classes])
-    total = 1.0
+    total = kept.sum()
     shares: FloatArray = kept / total if total > 0 else np.full(len(kept), 1.0 / len(kept))
     return shares
 
