@@ -18,6 +18,8 @@ LOWEST = 60.0  # Hz
 HIGHEST = 600.0  # Hz: acted joy and fear go far above a speaking voice
 PERIODS = 3  # periods of the lowest pitch in a frame
 CANDIDATES = 4
+HALF_BAND_TAPS = 31
+FINENESS = 2  # lags a sample: the sharp peaks of a bright high voice fall between samples
 SILENCE = 0.03  # of the clip's peak: below it a frame counts as unvoiced
 VOICING = 0.45  # correlation from which a frame counts as voiced
 OCTAVE_COST = 0.01  # a octave, in favour of the higher of two equal candidates
@@ -82,19 +84,36 @@ def track_pitch(samples: FloatArray, *, sampling_rate: int, hop_length: int, cou
 
 
 def _halve(samples: FloatArray, rate: int, hop: int) -> tuple[FloatArray, int, int]:
-    """Average neighbours while the rate stays above 8 kHz: pitch does not need more."""
+    """Halve the sampling rate down to 8 kHz: pitch does not need more."""
     while rate >= 16_000 and hop % 2 == 0 and rate % 2 == 0:
-        even = samples[: samples.size // 2 * 2]
-        samples, rate, hop = (even[::2] + even[1::2]) * np.float32(0.5), rate // 2, hop // 2
+        # Without the low-pass, partials from above would fold back between the others.
+        smooth = np.convolve(samples, _half_band(), mode="same") if samples.size else samples
+        samples, rate, hop = smooth[: samples.size : 2], rate // 2, hop // 2
     return samples, rate, hop
+
+
+@lru_cache(maxsize=1)
+def _half_band() -> FloatArray:
+    """Windowed-sinc low-pass at 0.8 of half the Nyquist frequency, shape (HALF_BAND_TAPS,)."""
+    offset = np.arange(HALF_BAND_TAPS) - HALF_BAND_TAPS // 2
+    taps = np.sinc(0.4 * offset) * np.hamming(HALF_BAND_TAPS)
+    normalized: FloatArray = (taps / taps.sum()).astype(np.float32)
+    return normalized
 
 
 @lru_cache(maxsize=8)
 def _window_correlation(length: int, fft_length: int) -> FloatArray:
     spectrum = np.fft.rfft(hann(length), fft_length)
-    correlation = np.fft.irfft(np.abs(spectrum) ** 2, fft_length)
+    correlation = _correlation(spectrum, fft_length)
     normalized: FloatArray = (correlation / correlation[0]).astype(np.float32)
     return normalized
+
+
+def _correlation(spectrum: npt.NDArray[np.complexfloating], fft_length: int) -> FloatArray:
+    """Autocorrelation at lags of 1 / FINENESS of a sample, interpolated by the longer inverse."""
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    correlation: FloatArray = np.fft.irfft(power, FINENESS * fft_length)
+    return correlation
 
 
 def _candidates(blocks: FloatArray, rate: int) -> tuple[FloatArray, FloatArray]:
@@ -102,16 +121,15 @@ def _candidates(blocks: FloatArray, rate: int) -> tuple[FloatArray, FloatArray]:
     length = blocks.shape[1]
     fft_length = 1 << int(np.ceil(np.log2(1.5 * length)))
     centred = (blocks - blocks.mean(axis=1, keepdims=True)) * hann(length)
-    spectrum = np.fft.rfft(centred, fft_length)
-    raw = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, fft_length)
-    last = min(int(np.ceil(rate / LOWEST)) + 1, length - 1)
-    first = max(1, int(rate / HIGHEST) - 1)
+    raw = _correlation(np.fft.rfft(centred, fft_length), fft_length)
+    last = FINENESS * min(int(np.ceil(rate / LOWEST)) + 1, length - 1)
+    first = FINENESS * max(1, int(rate / HIGHEST) - 1)
     energy = raw[:, :1] + 1e-12
     correlation = raw[:, : last + 1] / energy / _window_correlation(length, fft_length)[: last + 1]
     middle = correlation[:, first:last]
     left, right = correlation[:, first - 1 : last - 1], correlation[:, first + 1 : last + 1]
     peaks = np.where((middle > left) & (middle >= right) & (middle > 0), middle, -1.0)
-    lags = np.arange(first, last, dtype=np.float32)
+    lags = np.arange(first, last, dtype=np.float32) / FINENESS
     preferred = np.where(peaks > 0, peaks - OCTAVE_COST * np.log2(lags * LOWEST / rate), -1.0)
     best = np.argpartition(-preferred, CANDIDATES, axis=1)[:, :CANDIDATES]
     rows = np.arange(len(blocks))[:, None]
@@ -121,7 +139,7 @@ def _candidates(blocks: FloatArray, rate: int) -> tuple[FloatArray, FloatArray]:
     bend = np.where(found, a - 2 * b + c, -1.0)
     shift = np.clip(np.where(found, 0.5 * (a - c) / np.minimum(bend, -1e-9), 0.0), -0.5, 0.5)
     height = b - 0.25 * (a - c) * shift
-    lag = np.where(found, lags[best] + shift, 0.0)
+    lag = np.where(found, lags[best] + shift / FINENESS, 0.0)
     return lag.astype(np.float32), np.where(found, height, 0.0).astype(np.float32)
 
 

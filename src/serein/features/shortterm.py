@@ -187,9 +187,9 @@ def _tilt(power: FloatArray, sampling_rate: int, fft_length: int) -> list[FloatA
     hammarberg = decibels(band(0, 2000).max(axis=1)) - decibels(band(2000, 5000).max(axis=1))
     slopes = []
     for low, high in ((0, 500), (500, 1500)):
-        levels = decibels(band(low, high))
-        axis = np.linspace(-0.5, 0.5, levels.shape[1], dtype=np.float32) * (high - low) / 1000
-        slopes.append(levels @ (axis / np.square(axis).sum()))
+        kilohertz = hertz[(hertz >= low) & (hertz < high)].astype(np.float32) / 1000
+        axis = kilohertz - kilohertz.mean()
+        slopes.append(decibels(band(low, high)) @ (axis / np.square(axis).sum()))
     return [alpha, hammarberg, *slopes]
 
 
