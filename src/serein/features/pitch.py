@@ -112,8 +112,7 @@ def _window_correlation(length: int, fft_length: int) -> FloatArray:
 def _correlation(spectrum: npt.NDArray[np.complexfloating], fft_length: int) -> FloatArray:
     """Autocorrelation at lags of 1 / FINENESS of a sample, interpolated by the longer inverse."""
     power = np.square(spectrum.real) + np.square(spectrum.imag)
-    correlation: FloatArray = np.fft.irfft(power, FINENESS * fft_length)
-    return correlation
+    return np.fft.irfft(power, FINENESS * fft_length).astype(np.float32, copy=False)
 
 
 def _candidates(blocks: FloatArray, rate: int) -> tuple[FloatArray, FloatArray]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from serein.corpora import find_corpus
 
 # Corpora whose terms leave commercial use open; every other one is taken as non-commercial.
-_COMMERCIAL = {"crema-d": "ODbL 1.0"}
+_COMMERCIAL = frozenset({"crema-d"})
 _NON_COMMERCIAL = "CC BY-NC-SA 4.0"
 
 
@@ -16,7 +16,8 @@ def weights_licence(corpora: Sequence[str]) -> str:
 
     A statement for people, not legal advice: the corpora's own terms hold beside it.
     """
-    if all(corpus in _COMMERCIAL for corpus in corpora):
-        return " and ".join(sorted({_COMMERCIAL[corpus] for corpus in corpora}))
-    terms = ", ".join(f"{corpus}: {find_corpus(corpus).licence}" for corpus in sorted(corpora))
-    return f"{_NON_COMMERCIAL}, non-commercial use only (trained on {terms})"
+    terms = {corpus: find_corpus(corpus).licence for corpus in sorted(corpora)}
+    if _COMMERCIAL.issuperset(terms):
+        return " and ".join(sorted(set(terms.values())))
+    listed = ", ".join(f"{corpus}: {licence}" for corpus, licence in terms.items())
+    return f"{_NON_COMMERCIAL}, non-commercial use only (trained on {listed})"
