@@ -58,6 +58,11 @@ class _Heard:
     warnings: tuple[InputWarning, ...]
     pieces: tuple[Features, ...]
 
+    @property
+    def weights(self) -> list[float]:
+        """What each piece counts by: what is left of it once silence is trimmed."""
+        return [float(len(piece.values)) for piece in self.pieces]
+
 
 class Recognizer:
     """Judges which emotion a voice carries.
@@ -173,7 +178,7 @@ class Recognizer:
                 f"the model {self.name!r} has no embedding; load another, such as "
                 f"{DEFAULT_BUNDLE!r}"
             )
-        mean: FloatArray = np.mean(found, axis=0, dtype=np.float32)
+        mean: FloatArray = np.average(found, axis=0, weights=heard.weights).astype(np.float32)
         return mean
 
     def _hear(self, source: Source) -> _Heard:
@@ -185,8 +190,7 @@ class Recognizer:
     def _prediction(
         self, heard: _Heard, judgements: Sequence[Judgement], speaker: SpeakerProfile | None
     ) -> Prediction:
-        # A piece counts by what is left of it once silence is trimmed.
-        weights = [float(len(piece.values)) for piece in heard.pieces]
+        weights = heard.weights
         mean = np.average([one.probabilities for one in judgements], axis=0, weights=weights)
         probabilities = MappingProxyType(dict(zip(self.labels, mean.tolist(), strict=True)))
         sexes = [one.sex for one in judgements if one.sex is not None]
