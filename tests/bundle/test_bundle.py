@@ -122,7 +122,7 @@ def change_a_byte(folder: Path) -> None:
         (no_text_at_all, "not valid JSON"),
         (endless_brackets, "not valid JSON"),
         (a_list, "manifest.json"),
-        (remove_graph, "model.onnx is missing; get the bundle again"),
+        (remove_graph, "model.onnx is missing or cannot be read"),
         (change_a_byte, "sha256 differs"),
     ],
 )

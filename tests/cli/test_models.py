@@ -59,7 +59,14 @@ def test_info(run: Run, bundle: Path) -> None:
     assert value["bytes"] == sum(path.stat().st_size for path in bundle.iterdir())
     assert Path(value["card"]).is_file()
     shown = run("models", "info", bundle).out
-    for part in ("CC0-1.0", "angry, happy, neutral, sad", "corpus made-up", "uar 0.5", str(bundle)):
+    for part in (
+        "CC0-1.0",
+        "angry, happy, neutral, sad",
+        "corpus made-up",
+        "speakers:2",
+        "UAR U 50.0 %, E 62.5 %",
+        str(bundle),
+    ):
         assert part in shown
     assert not any(line.endswith(" ") for line in shown.splitlines())
 

@@ -82,6 +82,12 @@ def test_the_manifest_tells_how_the_bundle_was_made(
     plain = dict(manifest.recipe)
     assert plain.pop("seed") == 3
     assert len(plain.pop("trained")) == len("2026-01-01")
+    chosen = plain.pop("chosen")
+    if recipe.classifier is None:
+        assert chosen == {}
+    else:
+        assert set(chosen) == {f"regularization_{mode}" for mode in MODES}
+        assert set(chosen.values()) <= set(recipe.classifier.regularization)
     assert recipe_from_dict(plain, where="manifest") == recipe
 
 

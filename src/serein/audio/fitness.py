@@ -124,8 +124,8 @@ def _about_duration(recording: Recording, thresholds: Thresholds) -> Iterator[tu
     if recording.duration > thresholds.longest:
         yield (
             "too_long",
-            f"The recording has {recording.duration:.1f} s, over {thresholds.longest:g} s, and its"
-            " windows are pooled; a timeline shows how the emotion changes.",
+            f"The recording has {recording.duration:.1f} s, over {thresholds.longest:g} s, and is"
+            " judged in pieces whose probabilities are averaged; cut it where the emotion changes.",
         )
 
 

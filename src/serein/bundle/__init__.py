@@ -6,6 +6,7 @@ from serein.bundle.bundle import (
     Output,
     available_bundles,
     find_bundle,
+    require_vacant,
     sha256_of,
 )
 from serein.bundle.manifest import (
@@ -29,5 +30,6 @@ __all__ = [
     "Output",
     "available_bundles",
     "find_bundle",
+    "require_vacant",
     "sha256_of",
 ]

@@ -84,7 +84,12 @@ class Bundle:
     def card(self) -> str:
         """The text of the model card; empty if the bundle has none."""
         path = self.folder / CARD_FILE
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+    @property
+    def judges_sex(self) -> bool:
+        """Whether the model also judges the speaker's sex."""
+        return "sex" in self._outputs("unknown")
 
     def takes_relative(self, mode: Mode) -> bool:
         """Whether the graph wants the features relative to the speaker beside the plain ones."""
@@ -113,7 +118,7 @@ class Bundle:
             raise ArgumentInvalid("at least one clip is needed")
         session = self._session(self.manifest.graphs[mode].file)
         ranks = {node.name: len(node.shape) for node in session.get_inputs()}
-        names = [node.name for node in session.get_outputs()]
+        names = self._outputs(mode)
         found: dict[str, list[FloatArray]] = {name: [_NOTHING] * len(clips) for name in names}
         for rows in _of_one_length(clips):
             feed = {"features": np.stack([clips[row] for row in rows])}
@@ -174,6 +179,10 @@ class Bundle:
         session = self._session(self.manifest.graphs[mode].file)
         return {node.name for node in session.get_inputs()}
 
+    def _outputs(self, mode: Mode) -> list[str]:
+        session = self._session(self.manifest.graphs[mode].file)
+        return [node.name for node in session.get_outputs()]
+
     def _session(self, file: str) -> Any:
         with self._lock:
             if file not in self._sessions:
@@ -182,8 +191,7 @@ class Bundle:
 
     def export(self, target: Path) -> Path:
         """Copy the bundle into a new or empty folder, and return it."""
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise ArgumentInvalid(f"{target} exists and is not an empty folder; name another one")
+        require_vacant(target)
         target.mkdir(parents=True, exist_ok=True)
         files = {graph.file for graph in self.manifest.graphs.values()} | {MANIFEST_FILE, CARD_FILE}
         for name in sorted(files):
@@ -221,6 +229,18 @@ def _open_session(path: Path) -> Any:
         ) from error
 
 
+def require_vacant(folder: Path) -> None:
+    """Make sure that nothing would be overwritten.
+
+    Raises
+    ------
+    ArgumentInvalid
+        If the folder exists and is not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ArgumentInvalid(f"{folder} exists and is not an empty folder; name another one")
+
+
 def sha256_of(path: Path) -> str:
     """Checksum of a file, as hexadecimal digits."""
     with path.open("rb") as file:
@@ -229,9 +249,14 @@ def sha256_of(path: Path) -> str:
 
 def _verify(folder: Path, graph: Graph) -> None:
     path = folder / graph.file
-    if not path.is_file():
-        raise BundleInvalid(f"{path} is missing; get the bundle again", file=str(folder))
-    if sha256_of(path) != graph.sha256:
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        raise BundleInvalid(
+            f"{path} is missing or cannot be read ({error.strerror}); get the bundle again",
+            file=str(folder),
+        ) from error
+    if found != graph.sha256:
         raise BundleInvalid(
             f"{path} is not the file that the manifest names (its sha256 differs); it is damaged "
             "or was changed: get the bundle again",

@@ -193,10 +193,17 @@ def _from_dict(values: Mapping[str, Any]) -> Manifest:
         minimum_confidence=minimum_confidence,
         licence=str(values["licence"]),
         parameters=int(values["parameters"]),
-        corpora=values["corpora"],
-        scores=values["scores"],
-        recipe=values["recipe"],
+        corpora=_mapping(values, "corpora"),
+        scores=_mapping(values, "scores"),
+        recipe=_mapping(values, "recipe"),
     )
+
+
+def _mapping(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = values[key]
+    if not isinstance(value, Mapping):
+        raise ArgumentInvalid(f"{key} must be a table of keys and values")
+    return value
 
 
 def _graph(values: Mapping[str, Any]) -> Graph:

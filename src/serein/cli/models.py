@@ -147,7 +147,7 @@ def _print_description(values: Mapping[str, Any]) -> None:
         "features": f"{kind} at {rate} Hz; {_flat(features)}",
         "not sure": f"below a confidence of {values['minimum_confidence']:.0%}",
         **{f"corpus {name}": _flat(value) for name, value in values["corpora"].items()},
-        **{f"score {name}": _flat(value) for name, value in values["scores"].items()},
+        **_score_rows(values["scores"]),
         "recipe": str(values["recipe"].get("name", "unknown")),
         "folder": values["folder"],
         "card": values["card"] or "none",
@@ -158,6 +158,27 @@ def _print_description(values: Mapping[str, Any]) -> None:
     for key, value in rows.items():
         table.add_row(printable(key), printable(value))
     print_table(console(), table)
+
+
+def _score_rows(scores: Mapping[str, Any]) -> dict[str, str]:
+    """One row a corpus: what a person wants to know, the rest is in the card."""
+    corpora = scores.get("corpora")
+    if not isinstance(corpora, Mapping):
+        return {}
+    rows = {"scored by": str(scores.get("protocol", "unknown"))}
+    for name, line in corpora.items():
+        parts = (
+            f"{title} {100 * line[key]:.1f} %"
+            for title, key in (
+                ("UAR U", "uar"),
+                ("E", "uar_enrolled"),
+                ("accuracy U", "wa"),
+                ("E", "wa_enrolled"),
+            )
+            if isinstance(line, Mapping) and isinstance(line.get(key), int | float)
+        )
+        rows[f"score {name}"] = ", ".join(parts)
+    return rows
 
 
 def _print_card(bundle: Bundle) -> None:

@@ -99,7 +99,8 @@ def source_of(file: str) -> Any:
 def _check_view(recognizer: Recognizer, view: str) -> None:
     """Refuse a view that has none of the model's labels before any file is judged."""
     share = 1.0 / len(recognizer.labels)
-    regroup(dict.fromkeys(recognizer.labels, share), view, sex={"female": 0.5, "male": 0.5})
+    sex = {"female": 0.5, "male": 0.5} if recognizer.bundle.judges_sex else None
+    regroup(dict.fromkeys(recognizer.labels, share), view, sex=sex)
 
 
 def _open_profile(recognizer: Recognizer, path: str) -> SpeakerProfile:

@@ -56,10 +56,13 @@ def train(
 
     Some of the training speakers are held out to choose the epoch and to calibrate.
     """
+    from serein.bundle import require_vacant
     from serein.corpora import split_validation
+    from serein.training.dependencies import require_training
     from serein.training.recipe import load_recipe
-    from serein.training.train import Split, require_vacant, train_bundle
+    from serein.training.train import Split, train_bundle
 
+    require_training()
     require_vacant(output)
     loaded = load_recipe(recipe)
     dataset = _dataset(_tables(data), loaded, workers)
@@ -103,10 +106,12 @@ def crossval(
     Prints UAR and accuracy on leaderboard U (unknown speaker) and E (enrolled speaker: a profile
     of the speaker's clips, without labels).
     """
+    from serein.bundle import require_vacant
     from serein.evaluation.crossvalidation import METRICS_FILE, crossvalidate
+    from serein.training.dependencies import require_training
     from serein.training.recipe import load_recipe
-    from serein.training.train import require_vacant
 
+    require_training()
     require_vacant(output)
     loaded, tables = load_recipe(recipe), _tables(data)
     if quick:
@@ -158,6 +163,8 @@ def _report_epoch(done: EpochReport) -> None:
 
 
 def _report_fold(done: FoldDone) -> None:
+    for warning in done.warnings:
+        complain("warning", f"fold {done.name}: {warning}")
     complain(
         f"fold {done.name} ({done.number} of {done.count})",
         f"UAR {100 * done.scores['uar']:.1f} U, {100 * done.scores['uar_enrolled']:.1f} E",

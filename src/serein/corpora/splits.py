@@ -251,7 +251,7 @@ def _speakers_by_corpus(utterances: Sequence[Utterance]) -> dict[str, dict[str, 
         if item.speaker is None:
             raise DataInvalid(
                 f"{item.path}: the speakers of {item.corpus} are not known, so they cannot be kept "
-                "apart; only the protocol random is to be had for it",
+                "apart; name the speakers in the table, or leave the corpus out",
                 file=item.path,
             )
         found[item.corpus].setdefault(item.speaker, item.sex)

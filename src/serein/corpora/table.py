@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -119,11 +119,6 @@ class UtteranceTable:
     def audio_path(self, utterance: Utterance) -> Path:
         """Where the clip lies on this machine."""
         return self.root / utterance.path
-
-    def with_labels(self) -> UtteranceTable:
-        """The table without the utterances that have no canonical emotion."""
-        kept = tuple(item for item in self.utterances if item.emotion is not None)
-        return replace(self, utterances=kept)
 
     def write(self, path: str | Path) -> None:
         """Write the table as Parquet, making the folders that lead to it.

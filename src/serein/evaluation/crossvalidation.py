@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serein.bundle import Bundle
+from serein.bundle import Bundle, require_vacant
 from serein.corpora import (
     Fold,
     Utterance,
@@ -28,7 +28,7 @@ from serein.evaluation.scoring import (
 from serein.labels import LABELS
 from serein.training.data import Dataset
 from serein.training.recipe import Recipe
-from serein.training.train import Split, add_scores, require_vacant, train_bundle
+from serein.training.train import Split, add_scores, train_bundle
 
 if TYPE_CHECKING:
     from serein.training.network import Report
@@ -50,6 +50,7 @@ class FoldDone:
     number: int
     count: int
     scores: dict[str, float]
+    warnings: tuple[str, ...]
 
 
 def quick_recipe(recipe: Recipe) -> Recipe:
@@ -137,7 +138,7 @@ def crossvalidate(
             parameters = bundle.manifest.parameters
             if on_fold is not None:
                 top = mean_over_corpora(run.by_corpus(found).values())
-                on_fold(FoldDone(fold.name, number, len(folds), top))
+                on_fold(FoldDone(fold.name, number, len(folds), top, fold.warnings))
     metrics = run.metrics(judged, folds, parameters)
     _write_json(folder / METRICS_FILE, metrics)
     write_predictions(judged, folder / PREDICTIONS_FILE)

@@ -75,13 +75,17 @@ def judge_clips(
     """Judge clips on both leaderboards.
 
     On E a speaker's profile is made of all the speaker's clips among ``indexes``, without their
-    labels; a clip of an unknown speaker is judged as on U.
+    labels and without silent ones; a clip of an unknown speaker is judged as on U.
     """
     clips = [dataset.features[index] for index in indexes]
     unknown = dict(zip(indexes, judge(bundle, clips), strict=True))
     enrolled = dict(unknown)
     for group in dataset.by_speaker(indexes).values():
-        profile = dataset.profile(group, model=bundle.fingerprint)
+        # As Recognizer.enroll does: a silent clip tells nothing of a voice.
+        sounding = [index for index in group if not dataset.utterances[index].silent]
+        if not sounding:
+            continue
+        profile = dataset.profile(sounding, model=bundle.fingerprint)
         found = judge(bundle, [dataset.features[index] for index in group], speaker=profile)
         enrolled |= dict(zip(group, found, strict=True))
     classes = {corpus: scored_classes(dataset, labels, corpus) for corpus in dataset.corpora}

@@ -37,13 +37,13 @@ class Features:
     level
         Speech level of the clip in dBFS, before it was brought to the reference level; -100
         for digital silence.
-    start
-        Seconds at which the first frame begins: silence before it was trimmed.
+    duration
+        Seconds of sound that are left once the silence at the ends is trimmed.
     """
 
     values: FloatArray
     level: float
-    start: float
+    duration: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +114,8 @@ class FeatureSpec:
             problems.append(f"minimum_duration must lie between 0 and {LONGEST_MINIMUM:g} seconds")
         if self.kind == "functionals" and self.sampling_rate < 8000:
             problems.append("functionals need a sampling_rate of at least 8000")
+        if self.kind == "functionals" and self.frame_length < self.sampling_rate / 100:
+            problems.append("functionals need a frame_length of at least 10 ms")
         if problems:
             raise ArgumentInvalid("feature specification: " + "; ".join(problems))
 
@@ -171,18 +173,18 @@ class FeatureSpec:
         samples
             Mono at :attr:`sampling_rate`, shape (n,), finite; may be empty or silent.
         """
-        begin = 0
         if self.trim_below_peak is not None:
             begin, end = active_span(samples, self.sampling_rate, below_peak=self.trim_below_peak)
             samples = samples[begin:end]
         level = active_level(samples, self.sampling_rate)
         if np.isfinite(level):
             samples = samples * np.float32(10.0 ** ((REFERENCE_LEVEL - level) / 20.0))
+        duration = samples.size / self.sampling_rate
         shortage = int(self.minimum_duration * self.sampling_rate) - samples.size
         if shortage > 0:
             samples = np.pad(samples, (0, shortage))
         values = self._describe(samples.astype(np.float32, copy=False))
-        return Features(values, max(float(level), -100.0), begin / self.sampling_rate)
+        return Features(values, max(float(level), -100.0), duration)
 
     def _describe(self, samples: FloatArray) -> FloatArray:
         if self.kind == "functionals":

@@ -22,7 +22,7 @@ from serein.results import InputWarning, Prediction, most_probable
 
 POOLED_FROM = 30.0  # seconds: longer recordings are judged in pieces
 PIECE = 10.0  # seconds
-UNDECIDABLE = frozenset({"silent", "no_speech"})
+UNDECIDABLE = frozenset({"silent"})
 """Warnings after which no label is relied upon, however sure the model is."""
 
 
@@ -61,7 +61,7 @@ class _Heard:
     @property
     def weights(self) -> list[float]:
         """What each piece counts by: what is left of it once silence is trimmed."""
-        return [float(len(piece.values)) for piece in self.pieces]
+        return [piece.duration for piece in self.pieces]
 
 
 class Recognizer:

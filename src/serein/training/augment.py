@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from serein.features.spectral import FloatArray
-from serein.recognition import Reference
+from serein.recognition import SpeakerProfile
 from serein.training.recipe import AugmentOptions
 
 LOUD = 95.0  # percentile of a clip's levels that noise is measured against
@@ -55,10 +55,10 @@ class Change:
         changed = self._shifted(stretched) + self.tilt
         return changed if self.snr is None else _add_noise(changed, self.snr, generator)
 
-    def of_reference(self, reference: Reference) -> Reference:
-        """What a profile of the same changed voice and microphone would hold."""
-        mean, std = self._shifted(np.stack([reference.mean, reference.std]))
-        return replace(reference, mean=mean + self.tilt, std=std)
+    def of_profile(self, profile: SpeakerProfile) -> SpeakerProfile:
+        """The profile that the same changed voice and microphone would have given."""
+        mean, variance = self._shifted(np.stack([profile.mean, profile.variance]))
+        return replace(profile, mean=mean + self.tilt, variance=variance)
 
     def _shifted(self, rows: FloatArray) -> FloatArray:
         bands = rows.shape[1]

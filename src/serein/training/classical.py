@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serein.bundle import Mode, Normalization
+from serein.errors import DataInvalid
 from serein.features.spectral import FloatArray
 from serein.metrics import unweighted_average_recall
 from serein.recognition import Reference
@@ -146,6 +147,12 @@ def _inner_folds(
         groups = [one.sentence or one.path for one in utterances]
     if len(set(groups)) < 2:
         groups = [one.path for one in utterances]
-    count = min(INNER_FOLDS, len(set(groups)))
+    commonest = int(np.bincount(targets).max())
+    count = min(INNER_FOLDS, len(set(groups)), commonest)
+    if count < 2:
+        raise DataInvalid(
+            "the training clips cannot be split to choose by: at least one emotion needs two clips "
+            "or more; add data"
+        )
     folds = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     return list(folds.split(np.zeros(len(targets)), targets, groups))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import cached_property
 from multiprocessing import get_context
@@ -23,6 +24,9 @@ from serein.labels import LABELS, SEXES
 from serein.recognition import ClipStatistics, SpeakerProfile
 
 FEWEST_LABELS = 2
+MOST_WORKERS = 61
+"""Windows waits for so many processes at most."""
+
 _CHUNK = 32
 
 
@@ -140,24 +144,16 @@ def load_dataset(
     ]
     if not wanted:
         raise DataInvalid("the data hold no clip with a canonical emotion; there is nothing to do")
-    paths = [path for path, _ in wanted]
     kept: list[tuple[Utterance, Features]] = []
     failures: list[SereinError] = []
-    chunks = [paths[begin : begin + _CHUNK] for begin in range(0, len(paths), _CHUNK)]
-    done = 0
-    # Not forked: the parent may hold threads of torch or of a progress display.
-    context = get_context("spawn")
-    count = min(workers or cpu_count() or 1, len(chunks))
-    with ProcessPoolExecutor(count, mp_context=context) as pool:
-        for results in pool.map(_extract_all, chunks, [spec] * len(chunks)):
-            for result in results:
-                if isinstance(result, SereinError):
-                    failures.append(result)
-                else:
-                    kept.append((wanted[done][1], result))
-                done += 1
-            if progress is not None:
-                progress(done, len(wanted))
+    found = _extract_in_processes([path for path, _ in wanted], spec, workers)
+    for done, ((_, utterance), result) in enumerate(zip(wanted, found, strict=True), start=1):
+        if isinstance(result, SereinError):
+            failures.append(result)
+        else:
+            kept.append((utterance, result))
+        if progress is not None:
+            progress(done, len(wanted))
     dataset = Dataset(
         tuple(utterance for utterance, _ in kept),
         tuple(features for _, features in kept),
@@ -170,6 +166,24 @@ def load_dataset(
             f"({', '.join(dataset.labels) or 'none'}); a model needs at least {FEWEST_LABELS}"
         )
     return dataset
+
+
+def _extract_in_processes(
+    paths: Sequence[Path], spec: FeatureSpec, workers: int | None
+) -> Iterator[Features | SereinError]:
+    """Features of each path, or its error, in order."""
+    chunks = [paths[begin : begin + _CHUNK] for begin in range(0, len(paths), _CHUNK)]
+    count = min(workers or cpu_count() or 1, len(chunks), MOST_WORKERS)
+    # Not forked: the parent may hold threads of torch or of a progress display.
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        try:
+            for results in pool.map(_extract_all, chunks, [spec] * len(chunks)):
+                yield from results
+        except BrokenProcessPool as error:
+            raise DataInvalid(
+                "a process that computed features was killed, perhaps for want of memory; try "
+                "again with fewer --workers"
+            ) from error
 
 
 def _extract_all(paths: Sequence[Path], spec: FeatureSpec) -> list[Features | SereinError]:

@@ -6,8 +6,6 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serein.errors import DependencyMissing
-
 if TYPE_CHECKING:
     from sklearn.svm import LinearSVC
     from torch import nn
@@ -44,13 +42,9 @@ def export_network(network: nn.Module, dimensions: int, path: Path) -> None:
 
 def export_classifier(model: LinearSVC, dimensions: int, path: Path) -> None:
     """Write a scikit-learn classifier as a graph from ``features`` to margins, ``logits``."""
-    try:
-        from skl2onnx import convert_sklearn
-        from skl2onnx.common.data_types import FloatTensorType
-    except ImportError as error:
-        raise DependencyMissing(
-            'a classical model needs skl2onnx; install it with: pip install "serein[train]"'
-        ) from error
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
+
     converted: Any = convert_sklearn(
         model,
         # A name of its own choice would be random, and with it the file's checksum.

@@ -12,9 +12,10 @@ _NON_COMMERCIAL = "CC BY-NC-SA 4.0"
 
 
 def weights_licence(corpora: Sequence[str]) -> str:
-    """The licence of weights trained on the named corpora: the strictest of theirs.
+    """The licence given to weights trained on the named corpora.
 
-    A statement for people, not legal advice: the corpora's own terms hold beside it.
+    It is non-commercial as soon as one corpus asks for that or says nothing of commerce. A
+    statement for people, not legal advice: the corpora's own terms hold beside it.
     """
     terms = {corpus: find_corpus(corpus).licence for corpus in sorted(corpora)}
     if _COMMERCIAL.issuperset(terms):

@@ -67,7 +67,8 @@ class ClipSource:
         references: dict[int, Reference] = {}
         if mode == "enrolled":
             for group in self.dataset.by_speaker(indexes).values():
-                references |= dict.fromkeys(group, self._reference(group))
+                profile = self.dataset.profile(group, model="")
+                references |= dict.fromkeys(group, Reference.of(self.normalization, profile))
         clips = self.dataset.features
         return [self._pair(clips[i], self._unknown, references.get(i)) for i in indexes]
 
@@ -91,7 +92,8 @@ class ClipSource:
             if generator.random() < SMALL_PROFILES:
                 count = round(math.exp(generator.uniform(0, math.log(count))))
             chosen = generator.choice(peers, count, replace=False).tolist()
-            reference = change.of_reference(self._reference(chosen))
+            profile = change.of_profile(self.dataset.profile(chosen, model=""))
+            reference = Reference.of(self.normalization, profile)
         return mask(self._pair(changed, self._unknown, reference), recipe.augment, generator)
 
     def _pair(self, clip: Features, unknown: Reference, enrolled: Reference | None) -> FloatArray:
@@ -99,10 +101,6 @@ class ClipSource:
         if enrolled is None:
             return np.stack([plain, np.zeros_like(plain)])
         return np.stack([plain, enrolled.normalize(clip, self.response)])
-
-    def _reference(self, indexes: Sequence[int]) -> Reference:
-        profile = self.dataset.profile(indexes, model="")
-        return Reference.of(self.normalization, profile)
 
 
 def pad(clips: Sequence[FloatArray]) -> tuple[Tensor, Tensor, Tensor]:

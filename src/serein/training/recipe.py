@@ -14,6 +14,7 @@ from serein.errors import ArgumentInvalid, RecipeInvalid
 from serein.features import FeatureSpec
 from serein.labels import LABELS
 from serein.options import from_mapping
+from serein.training.dependencies import require_training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,6 +300,7 @@ def network_options(network: NetworkRecipe, features: str, where: str) -> Any:
     RecipeInvalid
         If the network or an option is unknown, or it cannot take such features.
     """
+    require_training()
     from serein.training.networks import NETWORKS
 
     kind = NETWORKS.get(network.name)

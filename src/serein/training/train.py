@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import datetime
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serein.bundle import CARD_FILE, MODES, Bundle, Graph, Manifest, Mode, Normalization, sha256_of
+from serein.bundle import (
+    CARD_FILE,
+    MODES,
+    Bundle,
+    Graph,
+    Manifest,
+    Mode,
+    Normalization,
+    require_vacant,
+    sha256_of,
+)
 from serein.corpora import find_corpus
 from serein.errors import ArgumentInvalid, DataInvalid
 from serein.labels import LABELS
@@ -18,6 +27,7 @@ from serein.training.calibration import fit_temperature
 from serein.training.card import model_card
 from serein.training.classical import train_classifier
 from serein.training.data import FEWEST_LABELS, Dataset, population
+from serein.training.dependencies import require_training
 from serein.training.export import export_classifier, export_network
 from serein.training.licences import weights_licence
 from serein.training.recipe import Recipe
@@ -35,11 +45,29 @@ class Split:
 
 
 @dataclass(frozen=True)
+class _Task:
+    """What the training of either kind of model is given; the graphs go into ``folder``."""
+
+    recipe: Recipe
+    dataset: Dataset
+    split: Split
+    labels: tuple[str, ...]
+    normalization: Normalization
+    folder: Path
+    seed: int
+    report: Report | None
+
+    def graph(self, file: str, temperature: float) -> Graph:
+        return Graph(file, sha256_of(self.folder / file), temperature)
+
+
+@dataclass(frozen=True)
 class _Model:
-    """Graphs that a training wrote, and the number of its parameters."""
+    """Graphs that a training wrote, the number of its parameters, and what it chose by itself."""
 
     graphs: Mapping[Mode, Graph]
     parameters: int
+    chosen: Mapping[str, float]
 
 
 def train_bundle(
@@ -75,46 +103,45 @@ def train_bundle(
             f"the data's features are not those of the recipe {recipe.name!r}; load the data with "
             "the recipe's features"
         )
+    require_training()
     labels = training_labels(recipe, dataset, split)
     split = _of_labels(dataset, split, labels)
+    pool = split.train if recipe.network else (*split.train, *split.validation)
+    normalization = Normalization(*population(dataset, pool), recipe.prior_clips)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Written aside and moved whole: an interrupted training leaves no half of a bundle.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".bundle-") as name:
-        workshop = Path(name)
-        pool = split.train if recipe.network else (*split.train, *split.validation)
-        normalization = Normalization(*population(dataset, pool), recipe.prior_clips)
-        train = _train_network if recipe.network else _train_classifier
-        model = train(recipe, dataset, split, labels, normalization, workshop, seed, report)
-        corpora = _corpora(dataset, pool)
-        manifest = Manifest(
-            name=recipe.name,
-            labels=labels,
-            features=recipe.features,
-            normalization=normalization,
-            graphs=model.graphs,
-            minimum_confidence=recipe.minimum_confidence,
-            licence=weights_licence(tuple(corpora)),
-            parameters=model.parameters,
-            corpora=corpora,
-            recipe={**recipe.as_dict(), "seed": seed, "trained": _today()},
-        )
-        _write(manifest, workshop)
+        workshop = Path(name) / folder.name
+        workshop.mkdir()
+        task = _Task(recipe, dataset, split, labels, normalization, workshop, seed, report)
+        model = _train_network(task) if recipe.network else _train_classifier(task)
+        _write(_manifest(task, model, pool), workshop)
         if folder.exists():
             folder.rmdir()
-        shutil.copytree(workshop, folder)
+        workshop.rename(folder)
     return Bundle.load(folder)
 
 
-def require_vacant(folder: Path) -> None:
-    """Make sure that nothing would be overwritten.
-
-    Raises
-    ------
-    ArgumentInvalid
-        If the folder exists and is not empty.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ArgumentInvalid(f"{folder} exists and is not an empty folder; name another one")
+def _manifest(task: _Task, model: _Model, pool: Sequence[int]) -> Manifest:
+    recipe = task.recipe
+    corpora = _corpora(task.dataset, pool)
+    return Manifest(
+        name=recipe.name,
+        labels=task.labels,
+        features=recipe.features,
+        normalization=task.normalization,
+        graphs=model.graphs,
+        minimum_confidence=recipe.minimum_confidence,
+        licence=weights_licence(tuple(corpora)),
+        parameters=model.parameters,
+        corpora=corpora,
+        recipe={
+            **recipe.as_dict(),
+            "seed": task.seed,
+            "trained": _today(),
+            "chosen": dict(model.chosen),
+        },
+    )
 
 
 def add_scores(bundle: Bundle, scores: Mapping[str, Any]) -> Bundle:
@@ -151,69 +178,57 @@ def _of_labels(dataset: Dataset, split: Split, labels: Sequence[str]) -> Split:
     return Split(train, validation)
 
 
-def _train_network(
-    recipe: Recipe,
-    dataset: Dataset,
-    split: Split,
-    labels: Sequence[str],
-    normalization: Normalization,
-    folder: Path,
-    seed: int,
-    report: Report | None,
-) -> _Model:
+def _train_network(task: _Task) -> _Model:
     from serein.training.network import network_logits, train_network
 
-    if recipe.network is None or not split.validation:
+    if task.recipe.network is None or not task.split.validation:
         raise DataInvalid("a network needs validation clips, and the data leave none; add speakers")
+    dataset, labels = task.dataset, task.labels
     network = train_network(
         dataset,
-        split.train,
-        split.validation,
+        task.split.train,
+        task.split.validation,
         labels,
-        recipe.network,
-        normalization,
-        seed=seed,
-        report=report,
+        task.recipe.network,
+        task.normalization,
+        seed=task.seed,
+        report=task.report,
     )
-    path = folder / "model.onnx"
-    export_network(network, dataset.spec.dimensions, path)
-    checksum = sha256_of(path)
-    indexes = list(split.validation)
+    file = "model.onnx"
+    export_network(network, dataset.spec.dimensions, task.folder / file)
+    indexes = list(task.split.validation)
     targets = dataset.targets(labels)[indexes]
     allowed = dataset.label_mask(labels)[indexes]
     graphs: dict[Mode, Graph] = {}
     for mode in MODES:
-        logits = network_logits(network, dataset, indexes, normalization, mode)
-        temperature = fit_temperature(logits, targets, allowed)
-        graphs[mode] = Graph(path.name, checksum, temperature)
-    return _Model(graphs, sum(part.numel() for part in network.parameters()))
+        logits = network_logits(network, dataset, indexes, task.normalization, mode)
+        graphs[mode] = task.graph(file, fit_temperature(logits, targets, allowed))
+    return _Model(graphs, sum(part.numel() for part in network.parameters()), {})
 
 
-def _train_classifier(
-    recipe: Recipe,
-    dataset: Dataset,
-    split: Split,
-    labels: Sequence[str],
-    normalization: Normalization,
-    folder: Path,
-    seed: int,
-    report: Report | None,
-) -> _Model:
-    del report  # a classifier has no epochs to report
-    if recipe.classifier is None:
-        raise DataInvalid(f"the recipe {recipe.name!r} has no classifier")
-    indexes = sorted((*split.train, *split.validation))
+def _train_classifier(task: _Task) -> _Model:
+    if task.recipe.classifier is None:
+        raise DataInvalid(f"the recipe {task.recipe.name!r} has no classifier")
+    indexes = sorted((*task.split.train, *task.split.validation))
     graphs: dict[Mode, Graph] = {}
+    chosen: dict[str, float] = {}
     parameters = 0
     for mode in MODES:
         fitted = train_classifier(
-            dataset, indexes, labels, recipe.classifier, normalization, mode, seed=seed
+            task.dataset,
+            indexes,
+            task.labels,
+            task.recipe.classifier,
+            task.normalization,
+            mode,
+            seed=task.seed,
         )
-        path = folder / f"{mode}.onnx"
-        export_classifier(fitted.model, dataset.spec.dimensions, path)
-        graphs[mode] = Graph(path.name, sha256_of(path), fitted.temperature)
+        file = f"{mode}.onnx"
+        export_classifier(fitted.model, task.dataset.spec.dimensions, task.folder / file)
+        graphs[mode] = task.graph(file, fitted.temperature)
+        chosen[f"regularization_{mode}"] = fitted.regularization
         parameters += fitted.model.coef_.size + fitted.model.intercept_.size
-    return _Model(graphs, parameters)
+    return _Model(graphs, parameters, chosen)
 
 
 def _corpora(dataset: Dataset, indexes: Sequence[int]) -> dict[str, Any]:
@@ -229,7 +244,7 @@ def _corpora(dataset: Dataset, indexes: Sequence[int]) -> dict[str, Any]:
             "clips": len(clips),
             "speakers": len({clip.speaker for clip in clips if clip.speaker}),
             "languages": sorted({clip.language for clip in clips if clip.language}),
-            "labels": list(dataset.corpus_labels(corpus)),
+            "labels": [label for label in LABELS if label in {clip.emotion for clip in clips}],
             "licence": known.licence,
             "citation": known.citation,
             "lossy": dict(known.lossy),
