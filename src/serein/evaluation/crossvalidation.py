@@ -119,21 +119,13 @@ def crossvalidate(
         _require_scored(dataset, fold, recipe.labels or LABELS)
     folder.mkdir(parents=True, exist_ok=True)
     _write_json(folder / FOLDS_FILE, folds_as_dict(folds, dataset.utterances))
-    labels = recipe.labels or LABELS
     run = _Run(recipe, dataset, protocol, seeds)
     judged: list[Judged] = []
     parameters = 0
     for seed in range(seeds):
         for number, fold in enumerate(folds, start=1):
-            place = folder / (
-                f"fold-{fold.name}" if seeds == 1 else f"seed-{seed}-fold-{fold.name}"
-            )
-            split = Split(fold.train, fold.validation)
-            bundle = train_bundle(recipe, dataset, split, place, seed=seed, report=report)
-            found = judge_clips(
-                bundle, dataset, fold.test, labels=labels, fold=fold.name, seed=seed
-            )
-            run.put_scores(bundle, fold, found)
+            name = f"fold-{fold.name}" if seeds == 1 else f"seed-{seed}-fold-{fold.name}"
+            bundle, found = run.fold(fold, folder / name, seed, report)
             judged += found
             parameters = bundle.manifest.parameters
             if on_fold is not None:
@@ -160,14 +152,26 @@ class _Run:
             groups.setdefault(one.utterance.corpus, []).append(one)
         return {corpus: score(groups[corpus]) for corpus in sorted(groups)}
 
-    def put_scores(self, bundle: Bundle, fold: Fold, judged: Sequence[Judged]) -> None:
-        """Give the fold's bundle the scores that hold for just these weights."""
+    def fold(
+        self, fold: Fold, place: Path, seed: int, report: Report | None
+    ) -> tuple[Bundle, list[Judged]]:
+        """Train and judge one fold; its bundle gets the scores that hold for just its weights."""
+        split = Split(fold.train, fold.validation)
+        bundle = train_bundle(self.recipe, self.dataset, split, place, seed=seed, report=report)
+        judged = judge_clips(
+            bundle,
+            self.dataset,
+            fold.test,
+            labels=self.recipe.labels or LABELS,
+            fold=fold.name,
+            seed=seed,
+        )
         scores = {
             "protocol": f"{self.protocol}, fold {fold.name} alone",
             "seeds": 1,
             "corpora": self.by_corpus(judged),
         }
-        add_scores(bundle, scores)
+        return add_scores(bundle, scores), judged
 
     def metrics(
         self, judged: Sequence[Judged], folds: Sequence[Fold], parameters: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from serein.training.recipe import NetworkRecipe, TrainingOptions, network_optio
 
 EVALUATION_BATCH = 64
 WARM_UP = 0.1  # share of the steps
+LARGEST_GRADIENT = 5.0  # norm over all parameters
 SMALL_PROFILES = 0.5
 """Share of the enrolled clips whose profile is of fewer clips than there are, down to one."""
 
@@ -155,48 +156,68 @@ def train_network(
     kind = NETWORKS[recipe.name]
     options = network_options(recipe, dataset.spec.kind, "recipe")
     network = kind.build(dataset.spec.dimensions, len(labels), options)
-    accelerator = Accelerator()
     training = recipe.training
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
-    )
     drawer = _Drawer(dataset, train, labels, recipe, normalization, seed)
-    steps = training.epochs * drawer.batches
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: _share_of_rate(step / steps)
-    )
-    network, optimizer, schedule = accelerator.prepare(network, optimizer, schedule)
-    average = copy.deepcopy(accelerator.unwrap_model(network)).eval()
-    best, best_score = copy.deepcopy(average.state_dict()), -1.0
-    done = 0
+    trainer = _Trainer(network, training, training.epochs * drawer.batches)
+    best, best_score = trainer.state(), -1.0
     for epoch in range(1, training.epochs + 1):
-        network.train()
-        losses = []
-        for batch in drawer.epoch():
-            moved = [part.to(accelerator.device) for part in batch]
-            loss = _loss(network, moved, training)
-            optimizer.zero_grad()
-            accelerator.backward(loss)
-            accelerator.clip_grad_norm_(network.parameters(), 5.0)
-            optimizer.step()
-            schedule.step()
-            done += 1
-            # Early on the average must follow quickly, or it would be of the start's weights.
-            decay = min(training.averaging, (1 + done) / (10 + done))
-            _average(average, accelerator.unwrap_model(network), decay)
-            losses.append(float(loss.detach()))
+        loss = trainer.epoch(drawer.epoch())
         scores = {
-            mode: validation_score(average, dataset, validation, labels, normalization, mode)
+            mode: validation_score(
+                trainer.average, dataset, validation, labels, normalization, mode
+            )
             for mode in MODES
         }
         score = sum(scores.values()) / len(scores)
         if score > best_score:
-            best, best_score = copy.deepcopy(average.state_dict()), score
+            best, best_score = trainer.state(), score
         if report is not None:
-            report(EpochReport(epoch, training.epochs, float(np.mean(losses)), scores))
-    average.load_state_dict(best)
-    trained: nn.Module = average.cpu().eval()
+            report(EpochReport(epoch, training.epochs, loss, scores))
+    trainer.average.load_state_dict(best)
+    trained: nn.Module = trainer.average.cpu().eval()
     return trained
+
+
+class _Trainer:
+    """A network under training, and beside it the average of its weights, which is kept."""
+
+    def __init__(self, network: nn.Module, training: TrainingOptions, steps: int) -> None:
+        self.training = training
+        self.accelerator = Accelerator()
+        optimizer = torch.optim.AdamW(
+            network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: _share_of_rate(step / steps)
+        )
+        self.network, self.optimizer, self.schedule = self.accelerator.prepare(
+            network, optimizer, schedule
+        )
+        self.average = copy.deepcopy(self.accelerator.unwrap_model(self.network)).eval()
+        self.done = 0
+
+    def state(self) -> dict[str, Tensor]:
+        """A copy of the averaged weights."""
+        return copy.deepcopy(self.average.state_dict())
+
+    def epoch(self, batches: Iterable[Sequence[Tensor]]) -> float:
+        """Train on batches and return their mean loss."""
+        self.network.train()
+        losses = []
+        for batch in batches:
+            moved = [part.to(self.accelerator.device) for part in batch]
+            loss = _loss(self.network, moved, self.training)
+            self.optimizer.zero_grad()
+            self.accelerator.backward(loss)
+            self.accelerator.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
+            self.optimizer.step()
+            self.schedule.step()
+            self.done += 1
+            # Early on the average must follow quickly, or it would be of the start's weights.
+            decay = min(self.training.averaging, (1 + self.done) / (10 + self.done))
+            _average(self.average, self.accelerator.unwrap_model(self.network), decay)
+            losses.append(float(loss.detach()))
+        return float(np.mean(losses))
 
 
 def validation_score(
