@@ -293,7 +293,7 @@ def test_video_without_sound(tmp_path: Path) -> None:
 )
 def test_nothing_but_the_tree_escapes(magic: bytes, content: bytes) -> None:
     with contextlib.suppress(AudioError):
-        listen(magic + content)
+        assert len(listen(magic + content).samples) > 0
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, 1e300])

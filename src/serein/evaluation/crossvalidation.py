@@ -129,7 +129,7 @@ def crossvalidate(
             judged += found
             parameters = bundle.manifest.parameters
             if on_fold is not None:
-                top = mean_over_corpora(run.by_corpus(found).values())
+                top = mean_over_corpora(bundle.manifest.scores["corpora"].values())
                 on_fold(FoldDone(fold.name, number, len(folds), top, fold.warnings))
     metrics = run.metrics(judged, folds, parameters)
     _write_json(folder / METRICS_FILE, metrics)

@@ -140,8 +140,7 @@ def score(judged: Sequence[Judged]) -> dict[str, Any]:
             result[name + suffix] = float(np.mean(values))
         values = [run["uar" + suffix] for run in runs]
         result["uar" + suffix + "_spread"] = float(np.std(values, ddof=1)) if runs[1:] else None
-        for name in ("uar_interval", "recalls", "confusion"):
-            key = name.replace("uar", "uar" + suffix) if name == "uar_interval" else name + suffix
+        for key in (f"uar{suffix}_interval", f"recalls{suffix}", f"confusion{suffix}"):
             result[key] = first[key]
     return result
 

@@ -15,7 +15,7 @@ from serein.features.spectral import FloatArray
 from serein.metrics import unweighted_average_recall
 from serein.recognition import Reference
 from serein.training.calibration import fit_temperature
-from serein.training.data import Dataset
+from serein.training.data import Dataset, speaker_references
 from serein.training.recipe import ClassifierRecipe
 
 if TYPE_CHECKING:
@@ -55,9 +55,7 @@ def normalized_rows(
     response = dataset.spec.gain_response
     references = dict.fromkeys(indexes, Reference.of(normalization, None))
     if mode == "enrolled":
-        for group in dataset.by_speaker(indexes).values():
-            reference = Reference.of(normalization, dataset.profile(group, model=""))
-            references |= dict.fromkeys(group, reference)
+        references |= speaker_references(dataset, indexes, normalization)
     return np.concatenate(
         [references[index].normalize(dataset.features[index], response) for index in indexes]
     )

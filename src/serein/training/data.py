@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from serein.audio import decode
+from serein.bundle import Normalization
 from serein.corpora import Utterance, UtteranceTable
 from serein.corpora.scan import Progress
 from serein.errors import DataInvalid, SereinError
 from serein.features import Features, FeatureSpec
 from serein.features.spectral import FloatArray
 from serein.labels import LABELS, SEXES
-from serein.recognition import ClipStatistics, SpeakerProfile
+from serein.recognition import ClipStatistics, Reference, SpeakerProfile
 
 FEWEST_LABELS = 2
 MOST_WORKERS = 61
@@ -115,6 +116,20 @@ class Dataset:
             model=model,
             gain_response=self.spec.gain_response,
         )
+
+
+def speaker_references(
+    dataset: Dataset, indexes: Sequence[int], normalization: Normalization
+) -> dict[int, Reference]:
+    """What each clip is normalised by on leaderboard E: all of its speaker's clips at ``indexes``.
+
+    Clips of unknown speakers have none.
+    """
+    references: dict[int, Reference] = {}
+    for group in dataset.by_speaker(indexes).values():
+        profile = dataset.profile(group, model="")
+        references |= dict.fromkeys(group, Reference.of(normalization, profile))
+    return references
 
 
 def load_dataset(

@@ -21,7 +21,7 @@ from serein.features.spectral import FloatArray
 from serein.metrics import unweighted_average_recall
 from serein.recognition import Reference
 from serein.training.augment import Change, mask
-from serein.training.data import Dataset
+from serein.training.data import Dataset, speaker_references
 from serein.training.networks import NETWORKS
 from serein.training.recipe import NetworkRecipe, TrainingOptions, network_options
 
@@ -67,11 +67,9 @@ class ClipSource:
         """
         references: dict[int, Reference] = {}
         if mode == "enrolled":
-            for group in self.dataset.by_speaker(indexes).values():
-                profile = self.dataset.profile(group, model="")
-                references |= dict.fromkeys(group, Reference.of(self.normalization, profile))
+            references = speaker_references(self.dataset, indexes, self.normalization)
         clips = self.dataset.features
-        return [self._pair(clips[i], self._unknown, references.get(i)) for i in indexes]
+        return [self._pair(clips[index], references.get(index)) for index in indexes]
 
     def drawn(
         self,
@@ -95,10 +93,10 @@ class ClipSource:
             chosen = generator.choice(peers, count, replace=False).tolist()
             profile = change.of_profile(self.dataset.profile(chosen, model=""))
             reference = Reference.of(self.normalization, profile)
-        return mask(self._pair(changed, self._unknown, reference), recipe.augment, generator)
+        return mask(self._pair(changed, reference), recipe.augment, generator)
 
-    def _pair(self, clip: Features, unknown: Reference, enrolled: Reference | None) -> FloatArray:
-        plain = unknown.normalize(clip, self.response)
+    def _pair(self, clip: Features, enrolled: Reference | None) -> FloatArray:
+        plain = self._unknown.normalize(clip, self.response)
         if enrolled is None:
             return np.stack([plain, np.zeros_like(plain)])
         return np.stack([plain, enrolled.normalize(clip, self.response)])
