@@ -153,17 +153,17 @@ def find_missing(
         The names of those clips, and the names that ought to be there as far as known.
     """
     items = list(utterances)
-    emotions = Counter(item.emotion for item in items)
+    emotions = Counter(item.emotion or "" for item in items)
     speakers = Counter(item.speaker for item in items)
     by_emotion = {
-        emotion: count - emotions[emotion]
+        emotion or "no canonical label": count - emotions[emotion]
         for emotion, count in corpus.clips_by_emotion.items()
         if count > emotions[emotion]
     }
     by_speaker = {
-        f"{corpus.name}-{speaker}": lacking
+        str(corpus.speaker(speaker)): lacking
         for speaker, count in corpus.clips_by_speaker.items()
-        if (lacking := count - speakers[f"{corpus.name}-{speaker}"]) > 0
+        if (lacking := count - speakers[corpus.speaker(speaker)]) > 0
     }
     names = tuple(sorted(set(expected) - set(found)))
     return Missing(max(0, corpus.clips - len(items)), by_emotion, by_speaker, names)

@@ -198,10 +198,10 @@ def _utterance(corpus: Corpus, path: PurePosixPath, clip: Clip, sound: _Sound) -
     return Utterance(
         path=str(path),
         corpus=corpus.name,
-        speaker=f"{corpus.name}-{clip.speaker}" if clip.speaker else None,
+        speaker=corpus.speaker(clip.speaker),
         sex=clip.sex,
-        language=clip.language or corpus.languages[0],
-        emotion=corpus.labels.get(clip.original_emotion),
+        language=clip.language or next(iter(corpus.languages), None),
+        emotion=corpus.canonical(clip.original_emotion),
         original_emotion=clip.original_emotion,
         intensity=clip.intensity,
         sentence=clip.sentence,

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from serein.corpora import find_corpus
 
-# Corpora whose terms leave commercial use open; every other one is taken as non-commercial.
-_COMMERCIAL = frozenset({"crema-d"})
 _NON_COMMERCIAL = "CC BY-NC-SA 4.0"
 
 
@@ -17,8 +15,9 @@ def weights_licence(corpora: Sequence[str]) -> str:
     It is non-commercial as soon as one corpus asks for that or says nothing of commerce. A
     statement for people, not legal advice: the corpora's own terms hold beside it.
     """
-    terms = {corpus: find_corpus(corpus).licence for corpus in sorted(corpora)}
-    if _COMMERCIAL.issuperset(terms):
+    known = [find_corpus(corpus) for corpus in sorted(corpora)]
+    terms = {corpus.name: corpus.licence for corpus in known}
+    if all(corpus.commercial for corpus in known):
         return " and ".join(sorted(set(terms.values())))
     listed = ", ".join(f"{corpus}: {licence}" for corpus, licence in terms.items())
     return f"{_NON_COMMERCIAL}, non-commercial use only (trained on {listed})"

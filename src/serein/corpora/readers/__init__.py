@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serein.corpora.readers.base import Clip, Corpus, LeftOut, Reading
+from serein.corpora.readers.base import Archive, Clip, Corpus, LeftOut, Reading
 from serein.corpora.readers.crema_d import CREMA_D
 from serein.corpora.readers.emovo import EMOVO
 from serein.corpora.readers.nemo import NEMO
@@ -32,4 +32,4 @@ def find_corpus(name: str) -> Corpus:
     return CORPORA[name]
 
 
-__all__ = ["CORPORA", "Clip", "Corpus", "LeftOut", "Reading", "find_corpus"]
+__all__ = ["CORPORA", "Archive", "Clip", "Corpus", "LeftOut", "Reading", "find_corpus"]

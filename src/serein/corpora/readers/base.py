@@ -64,6 +64,26 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Archive:
+    """A file of a corpus that lies at a direct, stable address.
+
+    Parameters
+    ----------
+    url
+        Where it is fetched from.
+    checksum
+        Algorithm and hash, such as ``md5:bc69...``; None where the publisher gives none and the
+        file changes.
+    folder
+        The folder, below that of the corpus, which the archive is unpacked into; "" for itself.
+    """
+
+    url: str
+    checksum: str | None
+    folder: str = ""
+
+
+@dataclass(frozen=True)
 class Corpus:
     """A known corpus: what it is, what a complete one holds and how its names are read.
 
@@ -82,9 +102,19 @@ class Corpus:
     lossy
         Own labels whose canonical one says less or other than they do, and why.
     clips_by_emotion, clips_by_speaker
-        Counts of a complete corpus, by canonical label and by speaker.
+        Counts of a complete corpus, by canonical label (``""`` for clips without one) and by
+        speaker; empty where there is no one right count, as of one's own data.
     open
         Makes the reading of a folder, from the folder and all file paths in it.
+    archives
+        What ``serein corpora download`` fetches; empty where no direct address exists.
+    obtain
+        What a person has to do to get the corpus, where no direct address exists.
+    commercial
+        Whether its terms leave commercial use open.
+    voices_of
+        The corpus whose speakers these are, where the same people were recorded for another one
+        too; "" for a corpus with speakers of its own.
     """
 
     name: str
@@ -99,11 +129,23 @@ class Corpus:
     clips_by_speaker: Mapping[str, int]
     open: Callable[[Path, Sequence[PurePosixPath]], Reading] = field(repr=False)
     lossy: Mapping[str, str] = field(default_factory=dict)
+    archives: tuple[Archive, ...] = ()
+    obtain: str = ""
+    commercial: bool = False
+    voices_of: str = ""
 
     @property
     def clips(self) -> int:
-        """Number of clips of a complete corpus."""
-        return sum(self.clips_by_speaker.values())
+        """Number of clips of a complete corpus; 0 where there is no one right count."""
+        return sum(self.clips_by_emotion.values())
+
+    def canonical(self, original: str) -> str | None:
+        """The canonical label for one of the corpus's own, None where nothing fits."""
+        return self.labels.get(original, self.labels.get(original.casefold()))
+
+    def speaker(self, name: str | None) -> str | None:
+        """A speaker's name with the corpus before it, None where the speaker is unknown."""
+        return f"{self.voices_of or self.name}-{name}" if name else None
 
 
 def is_audio(path: PurePosixPath) -> bool:

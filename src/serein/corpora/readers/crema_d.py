@@ -103,6 +103,7 @@ CREMA_D = Corpus(
     url="https://github.com/CheyneyComputerScience/CREMA-D",
     layout=("AudioWAV/1001_IEO_ANG_HI.wav", "AudioMP3/1001_IEO_ANG_HI.mp3", "1001_DFA_SAD_XX.wav"),
     labels=_LABELS,
+    commercial=True,
     clips_by_emotion={
         **dict.fromkeys(("angry", "disgusted", "fearful", "happy", "sad"), 1271),
         "neutral": 1087,
