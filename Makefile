@@ -26,8 +26,9 @@ lint: $(FULL) ## Check style, formatting and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: $(CORE) ## Measure cold start and prediction
+bench: $(FULL) ## Measure cold start, prediction, and the features of the corpora
 	$(BIN)/python benchmarks/predict.py
+	$(BIN)/python benchmarks/features.py
 
 clean: ## Remove caches and builds; the environment stays
 	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

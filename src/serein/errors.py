@@ -18,6 +18,7 @@ Whatever a lower library raises is mapped into this tree at the boundary where i
     ├── ProfileInvalid            profile_invalid
     ├── DependencyMissing         dependency_missing
     ├── DataInvalid               data_invalid      (corpora, tables, splits)
+    ├── DownloadFailed            download_failed
     ├── RecipeInvalid             recipe_invalid
     └── ArgumentInvalid           argument_invalid  (also a ValueError)
 """
@@ -130,6 +131,12 @@ class DataInvalid(SereinError):
     """A corpus, an utterance table or a split that cannot be used."""
 
     code = "data_invalid"
+
+
+class DownloadFailed(SereinError):
+    """A corpus that could not be fetched, or that only a person can fetch."""
+
+    code = "download_failed"
 
 
 class RecipeInvalid(SereinError):

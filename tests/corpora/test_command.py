@@ -33,6 +33,32 @@ def test_info() -> None:
     assert isinstance(run.invoke(app, ["info", "tes"]).exception, ArgumentInvalid)
 
 
+@pytest.mark.parametrize("name", CORPORA)
+def test_info_of_every_corpus(name: str) -> None:
+    corpus = CORPORA[name]
+    result = run.invoke(app, ["info", name])
+    assert result.exit_code == 0
+    lines = [line.split(maxsplit=1)[0] for line in result.stdout.splitlines()]
+    assert ("clips" in lines) == ("emotions" in lines) == bool(corpus.clips)
+    assert ("how" in lines) == bool(corpus.obtain)
+    assert ("archives" in lines) == bool(corpus.archives)
+    described = json.loads(run.invoke(app, ["info", name, "--json"]).stdout)
+    assert described["clips"] == (corpus.clips or None)
+    assert sum(described["emotions"].values()) == corpus.clips
+    assert described["archives"] == [archive.url for archive in corpus.archives]
+
+
+def test_counts_that_nobody_knows_are_not_printed() -> None:
+    lines = [line.split() for line in run.invoke(app, ["list"]).stdout.splitlines()]
+    rows = {name: numbers for name, *numbers in lines}
+    assert rows["tess"][:4] == ["en", "7", "2800", "2"]
+    assert rows["iemocap"][:4] == ["en", "7", "10039", "free"]
+    assert rows["msp-podcast"][:3] == ["en", "7", "free"]
+    assert rows["folder"][:2] == ["9", "that"]
+    described = run.invoke(app, ["info", "iemocap"]).stdout
+    assert ["clips", "10039"] in [line.split() for line in described.splitlines()]
+
+
 def test_scan_for_people(plant: Plant, tmp_path: Path) -> None:
     root = plant("gio-f1-b1.wav", "rab-m1-b1.wav", "rab-m1-b2.wav")
     table = tmp_path / "emovo.parquet"

@@ -10,6 +10,7 @@ import soundfile
 
 from serein.corpora import ScanReport, load_table, scan
 from serein.errors import ArgumentInvalid, DataInvalid
+from tests.audio.sounds import media
 from tests.corpora.conftest import Plant
 
 
@@ -83,6 +84,29 @@ def test_unreadable_files_are_listed_and_the_others_done(plant: Plant) -> None:
     ]
     assert report.missing.clips == 587
     assert any("holds no samples" in warning for warning in report.warnings)
+
+
+@pytest.mark.parametrize(
+    ("extension", "container", "codec"), [("m4a", "ipod", "aac"), ("webm", "webm", "libopus")]
+)
+def test_recordings_of_phones_and_browsers(
+    plant: Plant, extension: str, container: str, codec: str
+) -> None:
+    root = plant("happy/1.wav")
+    path = media(root / "happy" / f"2.{extension}", container, codec)
+    report = scan("folder", root)
+    assert report.warnings == ()
+    found = report.table.utterances[1]
+    assert found.path == f"happy/2.{extension}"
+    assert found.sampling_rate == 48_000
+    assert found.duration == pytest.approx(1.0, abs=0.1)
+    assert not found.silent
+
+    # What is not whole is not taken, however much of it could be read.
+    (root / "happy" / f"3.{extension}").write_bytes(path.read_bytes()[:-3000])
+    (unreadable,) = scan("folder", root).blemishes
+    assert (unreadable.kind, unreadable.paths) == ("unreadable", (f"happy/3.{extension}",))
+    assert "damaged, or its end is missing" in unreadable.detail
 
 
 def test_copies_and_strangers(plant: Plant) -> None:

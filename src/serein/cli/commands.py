@@ -37,9 +37,11 @@ COMMANDS = {
     "enroll": Entry("serein.cli.enroll", "Make a speaker's profile from clips of the voice."),
     "models": Entry("serein.cli.models", "List models, describe one, copy one."),
     "doctor": Entry("serein.cli.doctor", "Say what is installed and what is missing."),
-    "corpora": Entry("serein.cli.corpora", "List corpora, describe one, scan one into a table."),
+    "corpora": Entry("serein.cli.corpora", "List corpora, describe, download and scan them."),
     "train": Entry("serein.cli.train", "Train a model by a recipe."),
     "crossval": Entry("serein.cli.train", "Score a recipe by cross-validation."),
+    "evaluate": Entry("serein.cli.evaluate", "Score a model on voices it did not hear."),
+    "compare": Entry("serein.cli.evaluate", "Put several runs side by side."),
 }
 
 

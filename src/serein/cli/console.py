@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.control import Control
 from rich.segment import ControlType
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
 
 UNLIMITED = 10_000  # columns: what is piped is never cut or wrapped
 _REDRAW = 0.1  # seconds
@@ -135,13 +138,30 @@ def counted(what: str) -> Iterator[Callable[[int, int], None]]:
 
     Where nobody would see it, nothing is drawn.
     """
+    from rich.progress import MofNCompleteColumn
+
+    with _drawn(what, MofNCompleteColumn()) as update:
+        yield update
+
+
+@contextmanager
+def weighed(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar like that of :func:`counted`, for bytes; None where nobody knows how many they are."""
+    from rich.progress import DownloadColumn, TransferSpeedColumn
+
+    with _drawn(what, DownloadColumn(), TransferSpeedColumn()) as update:
+        yield update
+
+
+@contextmanager
+def _drawn(what: str, *amounts: ProgressColumn) -> Iterator[Callable[[int, int | None], None]]:
     from rich import progress
 
     out = console(stderr=True)
     columns = (
         progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
-        progress.MofNCompleteColumn(),
+        *amounts,
         progress.TimeRemainingColumn(),
     )
     with progress.Progress(

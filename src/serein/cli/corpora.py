@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,9 +44,9 @@ def list_corpora(as_json: AsJson = False) -> None:
         table.add_row(
             corpus.name,
             " ".join(corpus.languages),
-            str(len(corpus.clips_by_emotion)),
-            str(corpus.clips),
-            str(len(corpus.clips_by_speaker)),
+            str(len({*corpus.labels.values()} - {None})),
+            str(corpus.clips or ""),
+            str(len(corpus.clips_by_speaker) or ""),
             corpus.licence,
         )
     print_table(console(), table)
@@ -63,7 +64,6 @@ def info(
     if as_json:
         print_json(_describe(corpus))
         return
-    labels = (f"{own} → {canonical or 'none'}" for own, canonical in corpus.labels.items())
     from rich.table import Table
 
     from serein.cli.console import console, print_table
@@ -71,27 +71,37 @@ def info(
     table = Table(box=None, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
+    speakers = len(corpus.clips_by_speaker)
+    labels = (f"{own} → {canonical or 'none'}" for own, canonical in corpus.labels.items())
+    counts = (f"{name or 'none'} {count}" for name, count in corpus.clips_by_emotion.items())
     rows = {
         "title": corpus.title,
         "language": ", ".join(corpus.languages),
-        "clips": f"{corpus.clips} by {len(corpus.clips_by_speaker)} speakers",
-        "emotions": ", ".join(f"{name} {count}" for name, count in corpus.clips_by_emotion.items()),
+        "clips": f"{corpus.clips or ''}{f' by {speakers} speakers' if speakers else ''}",
+        "emotions": ", ".join(counts),
         "labels": ", ".join(labels),
         **{f"loss in {own}": why for own, why in corpus.lossy.items()},
         "layout": " or ".join(corpus.layout),
         "licence": corpus.licence,
         "cite": corpus.citation,
+        "voices": corpus.voices_of and f"those of {corpus.voices_of}",
         "get it at": corpus.url,
+        "archives": ", ".join(archive.url for archive in corpus.archives),
+        "how": corpus.obtain,
     }
     for key, value in rows.items():
-        table.add_row(key, value)
+        if value:
+            table.add_row(key, value)
     print_table(console(), table)
 
 
 @app.command(epilog="Example: serein corpora scan ravdess corpora/ravdess -o ravdess.parquet")
 def scan(
     name: Annotated[str, typer.Argument(help="A corpus of 'serein corpora list'.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that holds it.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="The folder that holds it; for csv also the table."),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The table, a Parquet file.")],
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads that decode; one a processor by default.")
@@ -100,7 +110,10 @@ def scan(
 ) -> None:
     """Scan a corpus into an utterance table, and say what is missing or amiss.
 
-    An incomplete corpus is a warning; a folder without any clip of it is an error.
+    An incomplete corpus is a warning; a folder without any clip of it is an error. Recordings of
+    your own are the corpus 'folder', laid out as [SPLIT/][SPEAKER/]EMOTION/file.wav, or the corpus
+    'csv', a table with the columns path and emotion and, as known, speaker, sex, language, split,
+    sentence and intensity.
     """
     from serein.cli.console import counted
     from serein.corpora import scan as scan_corpus
@@ -114,6 +127,41 @@ def scan(
         _print_scan(report, output)
     for warning in report.warnings:
         complain("warning", warning)
+
+
+@app.command(epilog="Example: serein corpora download ravdess corpora/ravdess")
+def download(
+    name: Annotated[str, typer.Argument(help="A corpus of 'serein corpora list'.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where it is to lie.")],
+) -> None:
+    """Fetch a corpus, or say how it is to be had where a program may not.
+
+    After an interruption the same command goes on where it stopped.
+    """
+    from serein.cli.console import weighed
+    from serein.corpora import find_corpus
+    from serein.corpora.download import download as download_corpus
+    from serein.corpora.download import scan_command
+
+    with weighed(name) as progress:
+        fetched = download_corpus(name, folder, announce=_announce, progress=progress)
+    typer.echo(f"{name} is in {folder}{'' if fetched else ' already'}")
+    typer.echo(f"next: {scan_command(find_corpus(name), folder)}")
+
+
+def _announce(corpus: Corpus, size: int | None) -> None:
+    from rich.filesize import decimal
+
+    lines = {
+        "size": "" if size is None else decimal(size),
+        "licence": corpus.licence,
+        "cite": corpus.citation,
+    }
+    # Printed, not echoed: that leaves the line of the progress bar alone.
+    print(corpus.title, file=sys.stderr)
+    for key, value in lines.items():
+        if value:
+            print(f"  {key:<8} {value}", file=sys.stderr)
 
 
 def _print_scan(report: ScanReport, output: Path) -> None:
@@ -146,13 +194,18 @@ def _describe(corpus: Corpus) -> dict[str, object]:
         "name": corpus.name,
         "title": corpus.title,
         "languages": list(corpus.languages),
-        "clips": corpus.clips,
-        "speakers": len(corpus.clips_by_speaker),
-        "emotions": dict(corpus.clips_by_emotion),
+        "clips": corpus.clips or None,
+        "speakers": len(corpus.clips_by_speaker) or None,
+        # As the counts of a scan name what has no canonical label.
+        "emotions": {name or "None": count for name, count in corpus.clips_by_emotion.items()},
         "labels": dict(corpus.labels),
         "lossy": dict(corpus.lossy),
         "layout": list(corpus.layout),
         "licence": corpus.licence,
         "citation": corpus.citation,
         "url": corpus.url,
+        "archives": [archive.url for archive in corpus.archives],
+        "obtain": corpus.obtain,
+        "commercial": corpus.commercial,
+        "voices_of": corpus.voices_of,
     }

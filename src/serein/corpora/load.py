@@ -19,13 +19,13 @@ def load_table(
     progress: Progress | None = None,
     on_scan: Callable[[ScanReport], None] | None = None,
 ) -> UtteranceTable:
-    """Read a Parquet table, or scan ``corpus=DIR``.
+    """Read a Parquet table, or scan ``corpus=DIR`` (``csv=TABLE.csv`` for a table of one's own).
 
     Parameters
     ----------
     spec
-        A path such as ``tables/ravdess.parquet``, or a known corpus and its folder such as
-        ``ravdess=corpora/ravdess``.
+        A path such as ``tables/ravdess.parquet``, or a known corpus and its place such as
+        ``ravdess=corpora/ravdess``, ``folder=my-recordings`` or ``csv=my-table.csv``.
     workers, progress
         As in :func:`serein.corpora.scan`, where a folder is scanned.
     on_scan
@@ -36,7 +36,7 @@ def load_table(
     ArgumentInvalid
         Neither an existing path nor a known corpus stands before the ``=``.
     DataInvalid
-        The table cannot be read, or the folder holds no clip of the corpus.
+        The table cannot be read, or the place holds no clip of the corpus.
     """
     name, equals, folder = str(spec).partition("=")
     if not equals or Path(spec).exists():

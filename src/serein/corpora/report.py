@@ -183,6 +183,17 @@ def find_twins(utterances: Sequence[Utterance]) -> tuple[Blemish, ...]:
     return (*blemishes, *([Blemish("silent", tuple(silent))] if silent else []))
 
 
+def describe_unmapped(utterances: Iterable[Utterance]) -> tuple[str, ...]:
+    """One sentence on the clips whose own label has no canonical one; none if all have."""
+    labels = Counter(item.original_emotion for item in utterances if item.emotion is None)
+    if not labels:
+        return ()
+    return (
+        f"{labels.total()} clips have a label that fits no canonical one, stay in the table and "
+        f"are left out of training: {_counts(dict(labels.most_common()))}",
+    )
+
+
 def _twins(group: Sequence[Utterance]) -> Blemish:
     paths = tuple(item.path for item in group)
     labels = sorted({item.original_emotion for item in group})

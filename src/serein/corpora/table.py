@@ -30,7 +30,8 @@ class Utterance:
     Parameters
     ----------
     path
-        Path relative to the scanned folder, with forward slashes.
+        Path relative to the scanned folder, with forward slashes; absolute only where a table of
+        one's own has it so.
     corpus
         Name of the corpus, such as ``ravdess``.
     speaker
@@ -130,7 +131,7 @@ class UtteranceTable:
         DependencyMissing
             pyarrow is not installed.
         """
-        arrow, parquet = _load_pyarrow()
+        arrow, parquet = load_pyarrow()
         schema = _schema().with_metadata(
             {
                 _VERSION_KEY: FORMAT_VERSION.encode(),
@@ -178,7 +179,14 @@ class UtteranceTable:
         return cls(folder, corpus, utterances)
 
 
-def _load_pyarrow() -> tuple[ModuleType, ModuleType]:
+def load_pyarrow() -> tuple[ModuleType, ModuleType]:
+    """The modules ``pyarrow`` and ``pyarrow.parquet``.
+
+    Raises
+    ------
+    DependencyMissing
+        They are not installed.
+    """
     try:
         import pyarrow
         import pyarrow.parquet
@@ -190,7 +198,7 @@ def _load_pyarrow() -> tuple[ModuleType, ModuleType]:
 
 
 def _schema() -> pyarrow.Schema:
-    arrow, _ = _load_pyarrow()
+    arrow, _ = load_pyarrow()
     text = arrow.string()
     types = {
         "duration": arrow.float64(),
@@ -210,7 +218,7 @@ def _schema() -> pyarrow.Schema:
 
 def _read_parquet(path: Path) -> pyarrow.Table:
     """The columns of a table, checked for presence, type and version."""
-    arrow, parquet = _load_pyarrow()
+    arrow, parquet = load_pyarrow()
     if not path.is_file():
         raise DataInvalid(f"{path}: there is no such table; {_RESCAN}", file=str(path))
     try:

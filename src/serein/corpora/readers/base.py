@@ -55,12 +55,15 @@ class Reading:
     """How one scanned folder is to be read.
 
     ``expected`` holds the names that a complete corpus has, as far as they can be told; ``notes``
-    says what was looked for and not found, such as a table of votes.
+    says what was looked for and not found, such as a table of votes. ``clips`` is what a table
+    names itself, file by file and relative to the folder or absolute: no other file is then taken,
+    and ``parse`` is not asked.
     """
 
     parse: Parse
     expected: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    clips: tuple[tuple[PurePosixPath, Clip | LeftOut], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,11 @@ class Corpus:
     name, title
         Short name in the command line and the tables, and full name.
     languages
-        ISO 639-1 codes; the first is the clips' where the reader says nothing else.
+        ISO 639-1 codes; the first is the clips' where the reader says nothing else. Empty where
+        they are not known, as of one's own data.
     licence, citation, url
-        Terms of use, the paper to cite, and where the corpus is to be had.
+        Terms of use, the paper to cite, and where the corpus is to be had; the latter two are ""
+        for one's own data.
     layout
         Examples of the paths that are looked for, for people.
     labels
@@ -105,7 +110,8 @@ class Corpus:
         Counts of a complete corpus, by canonical label (``""`` for clips without one) and by
         speaker; empty where there is no one right count, as of one's own data.
     open
-        Makes the reading of a folder, from the folder and all file paths in it.
+        Makes the reading of a folder, from the folder and all file paths in it; where ``table`` is
+        set, from the table or its folder.
     archives
         What ``serein corpora download`` fetches; empty where no direct address exists.
     obtain
@@ -115,6 +121,8 @@ class Corpus:
     voices_of
         The corpus whose speakers these are, where the same people were recorded for another one
         too; "" for a corpus with speakers of its own.
+    table
+        Whether the place that is scanned may be a table instead of a folder.
     """
 
     name: str
@@ -133,6 +141,7 @@ class Corpus:
     obtain: str = ""
     commercial: bool = False
     voices_of: str = ""
+    table: bool = False
 
     @property
     def clips(self) -> int:

@@ -111,4 +111,5 @@ CREMA_D = Corpus(
     clips_by_speaker=dict.fromkeys(_ACTORS, 82)
     | {"1002": 81, "1008": 76, "1009": 76, "1019": 76, "1076": 81},
     open=_open,
+    obtain="clone its repository with git-lfs; AudioWAV and the two tables are enough",
 )

@@ -58,4 +58,5 @@ EMOVO = Corpus(
     clips_by_emotion={str(label): 84 for label in _LABELS.values()},
     clips_by_speaker=dict.fromkeys(_SPEAKERS, 98),
     open=_open,
+    obtain="download the archive from its page",
 )

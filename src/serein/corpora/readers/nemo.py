@@ -71,4 +71,5 @@ NEMO = Corpus(
         **{"MP0": 256, "SM0": 538, "TP0": 539, "WR0": 539},
     },
     open=_open,
+    obtain="download the data set amu-cai/nEMO from Hugging Face, samples and data.tsv",
 )

@@ -58,4 +58,5 @@ TESS = Corpus(
     clips_by_emotion={str(label): 400 for label in _LABELS.values()},
     clips_by_speaker={"OAF": 1400, "YAF": 1400},
     open=_open,
+    obtain="download all files of its Dataverse page, and unpack them into one folder",
 )
