@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -33,6 +34,25 @@ def test_all_is_well(run: Run) -> None:
     shown = run("doctor").out
     for part in ("onnxruntime", "CC0-1.0", "its checksum holds", "All is well"):
         assert part in shown
+
+
+def test_where_features_are_kept(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEREIN_CACHE", str(tmp_path))
+    folder = tmp_path / "features"
+    assert json.loads(run("doctor", "--json").out)["store"]["found"] == f"{folder} (0.0 MB)"
+    (folder / "shelf").mkdir(parents=True)
+    (folder / "shelf" / "1.values").write_bytes(bytes(2_500_000))
+    (line,) = (line for line in run("doctor").out.splitlines() if str(folder) in line)
+    assert line.endswith("(2.5 MB)")
+
+
+def test_without_what_finds_the_cache(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEREIN_CACHE")
+    monkeypatch.setitem(sys.modules, "platformdirs", None)
+    ended = run("doctor", "--json")
+    found = json.loads(ended.out)["store"]
+    assert (ended.status, found["state"]) == (0, "missing")
+    assert found["advice"] == 'pip install "serein[train]"'
 
 
 def test_damaged_model(run: Run, installed: Path) -> None:

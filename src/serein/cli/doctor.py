@@ -16,7 +16,7 @@ import typer
 
 from serein import __version__
 from serein.cli.output import print_json, printable
-from serein.errors import SereinError
+from serein.errors import DependencyMissing, SereinError
 
 if TYPE_CHECKING:
     from serein.bundle import Bundle
@@ -63,6 +63,7 @@ class Examination:
     core: list[Check]
     optional: dict[str, list[Check]]
     model: list[Check]
+    store: Check
     codecs: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -106,6 +107,7 @@ def examine() -> Examination:
             for extra, names in optional.items()
         },
         model=list(_check_model()),
+        store=_check_store(),
         codecs=_codecs(),
     )
 
@@ -200,6 +202,20 @@ def _check_judgement(bundle: Bundle) -> Check:
     return Check("sample clips", "ok", found)
 
 
+def _check_store() -> Check:
+    """Say where features are kept from one training to the next, and how much that takes."""
+    name = "features for training"
+    try:
+        from serein.training.store import user_store
+
+        store = user_store()
+    except DependencyMissing:
+        return Check(name, "missing", "", 'pip install "serein[train]"')
+    except ImportError as error:  # of the core
+        return Check(name, "broken", str(error))
+    return Check(name, "ok", f"{store.folder} ({store.size() / 1e6:,.1f} MB)")
+
+
 def _codecs() -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
@@ -259,6 +275,7 @@ def _print(examination: Examination) -> None:
             for name, value in examination.codecs.items()
         ],
     )
+    section("Cache", [examination.store])
     for extra, checks in examination.optional.items():
         section(f"Optional: {extra}", checks)
     out.print("All is well." if examination.healthy else "Something that is needed is amiss.")

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from multiprocessing import get_context
-from os import cpu_count
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from serein.audio import decode
 from serein.bundle import Normalization
 from serein.corpora import Utterance, UtteranceTable
 from serein.corpora.scan import Progress
@@ -23,12 +17,10 @@ from serein.features import Features, FeatureSpec
 from serein.features.spectral import FloatArray
 from serein.labels import LABELS, SEXES
 from serein.recognition import ClipStatistics, Reference, SpeakerProfile
+from serein.training.extraction import Extraction
+from serein.training.store import FeatureStore
 
 FEWEST_LABELS = 2
-MOST_WORKERS = 61
-"""Windows waits for so many processes at most."""
-
-_CHUNK = 32
 
 
 @dataclass(frozen=True)
@@ -45,12 +37,15 @@ class Dataset:
         What the features are.
     failures
         Clips that could not be read, and were left out.
+    warnings
+        What else went wrong on the way, in words.
     """
 
     utterances: tuple[Utterance, ...]
     features: tuple[Features, ...]
     spec: FeatureSpec
     failures: tuple[SereinError, ...] = field(default=())
+    warnings: tuple[str, ...] = field(default=())
 
     def __len__(self) -> int:
         return len(self.utterances)
@@ -138,6 +133,7 @@ def load_dataset(
     *,
     workers: int | None = None,
     progress: Progress | None = None,
+    store: FeatureStore | None = None,
 ) -> Dataset:
     """Decode the labelled clips of the tables and compute their features.
 
@@ -145,6 +141,9 @@ def load_dataset(
     ----------
     workers
         Number of processes; by default one a core.
+    store
+        Where features are kept from run to run. What lies there is not computed again; the result
+        is the same to the last bit. By default everything is computed, and held in memory.
 
     Raises
     ------
@@ -159,21 +158,22 @@ def load_dataset(
     ]
     if not wanted:
         raise DataInvalid("the data hold no clip with a canonical emotion; there is nothing to do")
+    _require_distinct(tables)
+    extraction = Extraction([path for path, _ in wanted], spec, store)
+    extraction.run(workers, progress)
     kept: list[tuple[Utterance, Features]] = []
     failures: list[SereinError] = []
-    found = _extract_in_processes([path for path, _ in wanted], spec, workers)
-    for done, ((_, utterance), result) in enumerate(zip(wanted, found, strict=True), start=1):
+    for (_, utterance), result in zip(wanted, extraction.results(), strict=True):
         if isinstance(result, SereinError):
             failures.append(result)
         else:
             kept.append((utterance, result))
-        if progress is not None:
-            progress(done, len(wanted))
     dataset = Dataset(
         tuple(utterance for utterance, _ in kept),
         tuple(features for _, features in kept),
         spec,
         tuple(failures),
+        extraction.warnings,
     )
     if len(dataset.labels) < FEWEST_LABELS:
         raise DataInvalid(
@@ -183,33 +183,18 @@ def load_dataset(
     return dataset
 
 
-def _extract_in_processes(
-    paths: Sequence[Path], spec: FeatureSpec, workers: int | None
-) -> Iterator[Features | SereinError]:
-    """Features of each path, or its error, in order."""
-    chunks = [paths[begin : begin + _CHUNK] for begin in range(0, len(paths), _CHUNK)]
-    count = min(workers or cpu_count() or 1, len(chunks), MOST_WORKERS)
-    # Not forked: the parent may hold threads of torch or of a progress display.
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-        try:
-            for results in pool.map(_extract_all, chunks, [spec] * len(chunks)):
-                yield from results
-        except BrokenProcessPool as error:
-            raise DataInvalid(
-                "a process that computed features was killed, perhaps for want of memory; try "
-                "again with fewer --workers"
-            ) from error
-
-
-def _extract_all(paths: Sequence[Path], spec: FeatureSpec) -> list[Features | SereinError]:
-    results: list[Features | SereinError] = []
-    for path in paths:
-        try:
-            recording = decode(path, sampling_rate=spec.sampling_rate)
-            results.append(spec.extract(recording.samples))
-        except SereinError as error:
-            results.append(error)
-    return results
+def _require_distinct(tables: Sequence[UtteranceTable]) -> None:
+    """Clips are told apart by corpus and path, in folds and predictions too."""
+    seen: set[tuple[str, str]] = set()
+    for table in tables:
+        for one in table.utterances:
+            if (one.corpus, one.path) in seen:
+                raise DataInvalid(
+                    f"{one.path} of {one.corpus} stands twice in the data; give every table once, "
+                    "and scan folders of your own together, as one",
+                    file=one.path,
+                )
+            seen.add((one.corpus, one.path))
 
 
 def population(
