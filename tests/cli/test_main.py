@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,8 @@ def test_interrupt_keeps_what_was_judged(bundle: Path, clips: list[Path]) -> Non
     ) as command:
         assert command.stdout is not None
         assert b'"label"' in command.stdout.readline()
+        # Where it waits for more: Python drops what is raised while an object is being destroyed.
+        time.sleep(0.3)
         command.send_signal(signal.SIGINT)
         _, errors = command.communicate(timeout=30)
     assert command.returncode == 130

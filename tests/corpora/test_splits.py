@@ -4,7 +4,6 @@ import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -18,11 +17,10 @@ from serein.corpora import (
     folds_from_dict,
     for_training,
     leave_one_speaker_out,
-    parse_protocol,
     speaker_folds,
     split_validation,
 )
-from serein.errors import ArgumentInvalid, DataInvalid
+from serein.errors import DataInvalid
 
 Make = Callable[..., Utterance]
 
@@ -322,29 +320,6 @@ def test_sentences_are_held_apart_on_demand() -> None:
 def test_silence_is_no_shared_sound() -> None:
     utterances = [clip("a", str(n), sound="zeros", silent=True) for n in range(2)]
     check_leakage(utterances, Fold("1", (0,), (), (1,)))
-
-
-def test_protocols() -> None:
-    utterances = ravdess(range(1, 25))
-    assert parse_protocol("speakers:6", utterances) == speaker_folds(utterances, 6)
-    assert parse_protocol("loso", utterances, seed=3) == leave_one_speaker_out(utterances, seed=3)
-    assert len(parse_protocol("loso", utterances)) == 24
-    for wrong in (
-        "",
-        "speaker:6",
-        "speakers",
-        "speakers:",
-        "speakers:six",
-        "loso:2",
-        "speakers:-1",
-    ):
-        with pytest.raises(ArgumentInvalid, match="allowed are speakers:K and loso"):
-            parse_protocol(wrong, utterances)
-    for number in (0, 1, 25):
-        with pytest.raises(ArgumentInvalid, match="allowed are 2 to 24 folds"):
-            parse_protocol(f"speakers:{number}", utterances)
-    with pytest.raises(DataInvalid, match="no clip has a label"):
-        parse_protocol("loso", [replace(item, emotion=None) for item in utterances])
 
 
 def test_saved_folds_that_do_not_fit() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,20 +13,26 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from serein.bundle import Bundle
-from serein.corpora import UtteranceTable, folds_from_dict
+from serein.corpora import Utterance, UtteranceTable, folds_from_dict
 from serein.errors import ArgumentInvalid, DataInvalid
 from serein.evaluation import FoldDone, crossvalidate
+from serein.evaluation.compare import compare
 from serein.evaluation.crossvalidation import (
-    FOLDS_FILE,
-    METRICS_FILE,
-    PREDICTIONS_FILE,
     QUICK_CLIPS,
+    SPEAKERS_APART_FOLDER,
     quick_recipe,
     quick_table,
 )
+from serein.evaluation.fairness import fairness
+from serein.evaluation.outcome import FOLDS_FILE, METRICS_FILE, REPORT_FILE
+from serein.evaluation.predictions import PREDICTIONS_FILE, read_predictions
+from serein.evaluation.scores import SUFFIX, score_corpora, uar_interval
 from serein.training.data import Dataset
 from serein.training.recipe import load_recipe
+from tests.evaluation.judgements import no_loss
 from tests.training.synthetic import LABELS, network_recipe, svm_recipe
+
+pytestmark = pytest.mark.usefixtures("no_pages")
 
 # What INTERFACES.md promises of the top of metrics.json.
 PROMISED = ("recipe", "protocol", "classes", "uar", "wa", "uar_enrolled", "wa_enrolled", "ece")
@@ -60,6 +68,8 @@ def test_metrics_have_the_promised_keys(run: Path) -> None:
     assert metrics["recipe"] == "functionals-svm"
     assert metrics["protocol"] == "speakers:3"
     assert metrics["classes"] == list(LABELS)
+    assert (metrics["speakers_kept_apart"], metrics["quick"]) == (True, False)
+    assert "speakers_apart" not in metrics
     assert (metrics["speakers"], metrics["clips"]) == (8, 64)
     assert all(0 <= metrics[key] <= 1 for key in PROMISED[3:])
     assert metrics["parameters"] == Bundle.load(run / "fold-1").manifest.parameters
@@ -83,6 +93,22 @@ def test_scores_are_those_of_the_predictions(run: Path) -> None:
         )
         assert fold["uar"] == pytest.approx(expected)
     assert metrics["uar"] > 0.4  # chance is 0.25
+
+
+def test_the_rest_is_of_the_predictions_too(run: Path) -> None:
+    """Intervals, groups and four classes can be had again from what was written."""
+    metrics = _metrics(run)
+    judged = read_predictions(run / PREDICTIONS_FILE)
+    for mode, suffix in SUFFIX.items():
+        assert metrics[f"uar{suffix}_interval"] == uar_interval(judged, mode)
+        low, high = metrics[f"uar{suffix}_interval"]
+        assert low <= metrics["uar" + suffix] <= high
+        # There are but these four emotions.
+        assert metrics["four_classes"]["uar" + suffix] == pytest.approx(metrics["uar" + suffix])
+    assert metrics["corpora"] == score_corpora(judged)
+    assert metrics["groups"] == fairness(judged)
+    assert set(metrics["groups"]) == {"sex"}
+    assert "NaN" not in (run / METRICS_FILE).read_text(encoding="utf-8")
 
 
 def test_no_speaker_of_the_test_was_trained_on(run: Path, functionals: Dataset) -> None:
@@ -123,9 +149,8 @@ def test_each_fold_leaves_a_bundle_with_its_own_scores(run: Path) -> None:
 def test_twice_the_same_numbers(run: Path, functionals: Dataset, tmp_path: Path) -> None:
     folder = tmp_path / "again"
     metrics = crossvalidate(svm_recipe(), functionals, "speakers:3", folder)
-    for name in (METRICS_FILE, FOLDS_FILE):
+    for name in (METRICS_FILE, FOLDS_FILE, PREDICTIONS_FILE):
         assert (folder / name).read_bytes() == (run / name).read_bytes()
-    assert _predictions(folder) == _predictions(run)
     assert metrics == _metrics(run)
 
 
@@ -142,7 +167,7 @@ def test_one_fold_alone_is_as_among_the_others(
 
 
 def test_several_seeds(log_mel: Dataset, tmp_path: Path) -> None:
-    recipe = network_recipe(epochs=1)
+    recipe = network_recipe(epochs=12)
     metrics = crossvalidate(recipe, log_mel, "speakers:2", tmp_path, seeds=2, only=["1"])
     assert metrics["seeds"] == 2
     assert metrics["clips"] == 32
@@ -156,10 +181,14 @@ def test_several_seeds(log_mel: Dataset, tmp_path: Path) -> None:
                 [row["emotion"] for row in own], [row["predicted"] for row in own]
             )
         )
+    assert scores[0] != scores[1]
     assert metrics["uar"] == pytest.approx(sum(scores) / 2)
     assert metrics["corpora"]["ravdess"]["uar_spread"] == pytest.approx(
         abs(scores[0] - scores[1]) / 2**0.5
     )
+    everyone = read_predictions(tmp_path / PREDICTIONS_FILE)
+    for mode, suffix in SUFFIX.items():
+        assert metrics[f"uar{suffix}_interval"] == uar_interval(everyone, mode)
     for seed in (0, 1):
         bundle = Bundle.load(tmp_path / f"seed-{seed}-fold-1")
         assert bundle.manifest.recipe["seed"] == seed
@@ -196,7 +225,276 @@ def test_a_fold_without_any_scored_clip_is_refused(functionals: Dataset, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("protocol", ["speakers:1", "speakers:9", "speakers", "random:3", ""])
+def _changed(dataset: Dataset, change: Callable[[Utterance], Utterance]) -> Dataset:
+    return replace(dataset, utterances=tuple(map(change, dataset.utterances)))
+
+
+def _of_speakers(dataset: Dataset, *actors: int) -> Dataset:
+    names = {f"ravdess-{actor:02d}" for actor in actors}
+    kept = [i for i, one in enumerate(dataset.utterances) if one.speaker in names]
+    return replace(
+        dataset,
+        utterances=tuple(dataset.utterances[index] for index in kept),
+        features=tuple(dataset.features[index] for index in kept),
+    )
+
+
+# Random splits
+
+
+@pytest.fixture(scope="module")
+def random_run(
+    functionals: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[FoldDone]]:
+    folder = tmp_path_factory.mktemp("random") / "run"
+    done: list[FoldDone] = []
+    crossvalidate(svm_recipe(), functionals, "random:3", folder, on_fold=done.append)
+    return folder, done
+
+
+def test_a_random_split_is_called_what_it_is(
+    random_run: tuple[Path, list[FoldDone]], functionals: Dataset
+) -> None:
+    metrics = _metrics(random_run[0])
+    assert metrics["protocol"] == "random (speakers leak)"
+    assert metrics["speakers_kept_apart"] is False
+    assert [fold["name"] for fold in metrics["folds"]] == ["1", "2", "3"]
+    for fold in metrics["folds"]:
+        assert {*fold["test_speakers"]} & {*fold["train_speakers"]}
+    card = Bundle.load(random_run[0] / "fold-1").card
+    assert "random (speakers leak)" in card
+    rows = _predictions(random_run[0])
+    assert sorted(row["path"] for row in rows) == [one.path for one in functionals.utterances]
+
+
+def test_a_random_split_never_stands_alone(
+    random_run: tuple[Path, list[FoldDone]], run: Path
+) -> None:
+    """Its honest counterpart is the run that one would have asked for oneself."""
+    folder, done = random_run
+    apart = folder / SPEAKERS_APART_FOLDER
+    for name in (METRICS_FILE, FOLDS_FILE, PREDICTIONS_FILE):
+        assert (apart / name).read_bytes() == (run / name).read_bytes()
+    metrics, honest = _metrics(folder), _metrics(run)
+    names = ("protocol", "uar", "uar_enrolled", "wa", "wa_enrolled")
+    assert metrics["speakers_apart"] == {name: honest[name] for name in names}
+    assert metrics["speakers_apart"]["protocol"] == "speakers:3"
+    assert list(metrics)[-1] == "folds"
+    assert metrics["uar"] != honest["uar"]
+    for place in (folder, apart):
+        assert "<html" in (place / REPORT_FILE).read_text(encoding="utf-8")
+    assert [(one.name, one.count) for one in done] == [(str(k), 3) for k in (1, 2, 3)] * 2
+
+
+def test_runs_can_be_compared(
+    random_run: tuple[Path, list[FoldDone]], run: Path, tmp_path: Path
+) -> None:
+    found = compare([random_run[0], run, random_run[0] / SPEAKERS_APART_FOLDER], tmp_path)
+    flattering, honest, counterpart = found["runs"]
+    assert flattering["uar"] == pytest.approx(_metrics(random_run[0])["uar"])
+    assert honest == counterpart | {"name": honest["name"]}
+    gap, _, none = found["pairs"]
+    assert gap["difference"] == pytest.approx(flattering["uar"] - honest["uar"])
+    assert (none["difference"], none["interval"], none["p"]) == (0, [0, 0], 1)
+    assert any("may flatter" in warning for warning in found["warnings"])
+
+
+def test_as_many_folds_as_there_are_speakers_at_most(functionals: Dataset, tmp_path: Path) -> None:
+    few = _of_speakers(functionals, 1, 2)
+    metrics = crossvalidate(svm_recipe(), few, "random:3", tmp_path, quick=True)
+    assert metrics["speakers_apart"]["protocol"] == "speakers:2"
+    assert len(metrics["folds"]) == 3
+    for folder in (tmp_path, tmp_path / SPEAKERS_APART_FOLDER):
+        assert _metrics(folder)["quick"] is True
+
+
+@pytest.mark.parametrize("who", ["nobody", "one of them", "all alike"])
+def test_a_random_split_stands_alone_where_nothing_else_is_to_be_had(
+    who: str, functionals: Dataset, tmp_path: Path
+) -> None:
+    first = functionals.utterances[0]
+    change: dict[str, Callable[[Utterance], Utterance]] = {
+        "nobody": lambda one: replace(one, speaker=None),
+        "one of them": lambda one: replace(one, speaker=None) if one == first else one,
+        "all alike": lambda one: replace(one, speaker="ravdess-01"),
+    }
+    dataset = _changed(_of_speakers(functionals, 1, 2), change[who])
+    metrics = crossvalidate(svm_recipe(), dataset, "random:2", tmp_path)
+    title = "random (speakers unknown)" if who == "nobody" else "random (speakers leak)"
+    assert metrics["protocol"] == title
+    assert "speakers_apart" not in metrics
+    assert not (tmp_path / SPEAKERS_APART_FOLDER).exists()
+    if who == "nobody":
+        assert metrics["speakers"] == 0
+        assert all(fold["test_speakers"] == ["unknown"] for fold in metrics["folds"])
+
+
+# Corpora and their parts
+
+
+@pytest.fixture(scope="module")
+def corpora(functionals: Dataset) -> Dataset:
+    """Two corpora, of which only the first says sad, and only the second bored."""
+
+    def move(one: Utterance) -> Utterance:
+        if str(one.speaker) <= "ravdess-05":
+            return one
+        emotion = "bored" if one.emotion == "sad" else one.emotion
+        speaker = str(one.speaker).replace("ravdess", "emovo")
+        return replace(one, corpus="emovo", speaker=speaker, language="it", emotion=emotion)
+
+    return _changed(functionals, move)
+
+
+@pytest.fixture(scope="module")
+def corpus_run(
+    corpora: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[FoldDone]]:
+    folder = tmp_path_factory.mktemp("corpora") / "run"
+    done: list[FoldDone] = []
+    crossvalidate(svm_recipe(), corpora, "corpus", folder, on_fold=done.append)
+    return folder, done
+
+
+def test_a_corpus_left_out_is_scored_over_what_the_others_taught(
+    corpus_run: tuple[Path, list[FoldDone]],
+) -> None:
+    folder, _ = corpus_run
+    metrics = _metrics(folder)
+    assert metrics["protocol"] == "corpus"
+    assert metrics["speakers_kept_apart"] is True
+    assert metrics["classes"] == ["angry", "happy", "neutral"]
+    assert [fold["name"] for fold in metrics["folds"]] == ["emovo", "ravdess"]
+    for name, speakers, unheard in (("emovo", 3, "bored"), ("ravdess", 5, "sad")):
+        line = metrics["corpora"][name]
+        assert line["classes"] == ["angry", "happy", "neutral"]
+        assert (line["speakers"], line["clips"]) == (speakers, speakers * 6)
+        assert unheard not in Bundle.load(folder / f"fold-{name}").manifest.labels
+        (fold,) = (one for one in metrics["folds"] if one["name"] == name)
+        assert fold["clips"]["test"] == speakers * 8
+        assert fold["warnings"][-1] == f"not scored, since no training corpus holds it: {unheard}"
+        assert fold["uar"] == pytest.approx(line["uar"])
+    for row in _predictions(folder):
+        shares = dict(row["probabilities"])
+        assert list(shares) == ["angry", "happy", "neutral"]
+        assert sum(shares.values()) == pytest.approx(1)
+    uars = [line["uar"] for line in metrics["corpora"].values()]
+    assert metrics["uar"] == pytest.approx(sum(uars) / 2)
+    assert set(metrics["groups"]["corpus"]["groups"]) == {"emovo", "ravdess"}
+
+
+def test_labels_that_are_not_scored_are_told_at_once(
+    corpus_run: tuple[Path, list[FoldDone]],
+) -> None:
+    _, done = corpus_run
+    told = {one.name: [line for line in one.warnings if "not scored" in line] for one in done}
+    for name, label in (("emovo", "bored"), ("ravdess", "sad")):
+        (line,) = told[name]
+        assert line.endswith(label)
+
+
+def test_labels_that_the_recipe_leaves_out_are_not_missed(corpora: Dataset, tmp_path: Path) -> None:
+    recipe = replace(svm_recipe(), labels=("angry", "neutral", "sad"))
+    metrics = crossvalidate(recipe, corpora, "corpus", tmp_path, only=["emovo"])
+    (fold,) = metrics["folds"]
+    assert not [line for line in fold["warnings"] if "not scored" in line]
+    assert metrics["classes"] == ["angry", "neutral"]
+
+
+def test_a_corpus_of_nothing_but_unheard_labels(corpora: Dataset, tmp_path: Path) -> None:
+    other = {"angry": "bored", "happy": "fearful", "neutral": "calm", "bored": "surprised"}
+    dataset = _changed(
+        corpora,
+        lambda one: replace(one, emotion=other[str(one.emotion)]) if one.corpus == "emovo" else one,
+    )
+    told = r"fold emovo tests no clip of the labels .* \(angry, happy, neutral, sad\)"
+    with pytest.raises(DataInvalid, match=told):
+        crossvalidate(svm_recipe(), dataset, "corpus", tmp_path)
+
+
+def test_the_parts_of_a_corpus_s_makers(functionals: Dataset, tmp_path: Path) -> None:
+    def part(one: Utterance) -> Utterance:
+        split = "test" if str(one.speaker) > "ravdess-06" else "train"
+        return replace(one, split=split)
+
+    metrics = crossvalidate(svm_recipe(), _changed(functionals, part), "official", tmp_path)
+    assert metrics["protocol"] == "official"
+    (fold,) = metrics["folds"]
+    assert (fold["name"], fold["test_speakers"]) == ("official", ["ravdess-07", "ravdess-08"])
+    assert {row["split"] for row in _predictions(tmp_path)} == {"test"}
+    assert (tmp_path / "fold-official").is_dir()
+    with pytest.raises(DataInvalid, match="ravdess has no official parts"):
+        crossvalidate(svm_recipe(), functionals, "official", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+# What is asked for beside
+
+
+def test_sentences_that_are_trained_on_and_tested(functionals: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(DataInvalid, match=r"sentence .* stands in both train and test"):
+        crossvalidate(
+            svm_recipe(), functionals, "speakers:3", tmp_path / "run", sentences_apart=True
+        )
+    assert not (tmp_path / "run").exists()
+    # Every speaker with sentences of one's own is no objection.
+    own = _changed(functionals, lambda one: replace(one, sentence=f"{one.speaker}-{one.sentence}"))
+    metrics = crossvalidate(
+        svm_recipe(), own, "speakers:3", tmp_path / "run", only=["2"], sentences_apart=True
+    )
+    assert [fold["name"] for fold in metrics["folds"]] == ["2"]
+
+
+def test_robustness_is_measured_of_every_fold(functionals: Dataset, tmp_path: Path) -> None:
+    asked: list[list[tuple[Bundle, Sequence[int]]]] = []
+
+    def measure(jobs: Sequence[tuple[Bundle, Sequence[int]]]) -> dict[str, Any]:
+        asked.append(list(jobs))
+        return no_loss(jobs)
+
+    dataset = _of_speakers(functionals, 1, 2)
+    metrics = crossvalidate(
+        svm_recipe(), dataset, "random:2", tmp_path, seeds=2, robustness=measure
+    )
+    # Once, and not for the counterpart: both folds' bundles of the first seed.
+    (jobs,) = asked
+    assert [bundle.folder.name for bundle, _ in jobs] == ["seed-0-fold-1", "seed-0-fold-2"]
+    saved = json.loads((tmp_path / FOLDS_FILE).read_text(encoding="utf-8"))
+    folds = folds_from_dict(saved, dataset.utterances)
+    assert [tuple(indexes) for _, indexes in jobs] == [fold.test for fold in folds]
+    assert metrics["robustness"] == _metrics(tmp_path)["robustness"] == no_loss(jobs)
+    assert list(metrics)[-1] == "folds"
+    assert "robustness" not in _metrics(tmp_path / SPEAKERS_APART_FOLDER)
+
+
+def test_any_name_of_a_speaker_makes_a_folder(functionals: Dataset, tmp_path: Path) -> None:
+    names = {
+        "ravdess-01": r"ravdess-../../Åsa: <a|b>*?.",
+        "ravdess-02": 'ravdess-"\\\n\t',
+        "ravdess-03": "...",
+        "ravdess-04": "ravdess-a b",
+        "ravdess-05": "ravdess-a-b",
+    }
+    dataset = _changed(
+        _of_speakers(functionals, 1, 2, 3, 4, 5),
+        lambda one: replace(one, speaker=names[str(one.speaker)]),
+    )
+    folder = tmp_path / "deep" / "run"
+    metrics = crossvalidate(svm_recipe(), dataset, "loso", folder)
+    assert {fold["name"] for fold in metrics["folds"]} == {*names.values()}
+    assert {row["fold"] for row in _predictions(folder)} == {*names.values()}
+    folders = [path.name for path in folder.iterdir() if path.is_dir()]
+    assert len(folders) == len(names)
+    assert "fold-ravdess-a-b" in folders
+    for name in folders:
+        assert re.fullmatch(r"fold-[\w.-]*\w", name)
+        Bundle.load(folder / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["deep"]
+
+
+@pytest.mark.parametrize(
+    "protocol", ["speakers:1", "speakers:9", "speakers", "random:", "random:x", ""]
+)
 def test_an_unknown_or_impossible_protocol(
     protocol: str, functionals: Dataset, tmp_path: Path
 ) -> None:

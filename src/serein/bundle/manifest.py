@@ -80,6 +80,9 @@ class Manifest:
         Scores on speakers that the training never saw, with protocol and leaderboard.
     recipe
         The recipe it was trained by.
+    heard
+        Marks of the voices and sounds that it was trained on or chosen by, hashes without names,
+        so that a score on them can be told from a score on unseen speakers.
     """
 
     name: str
@@ -93,6 +96,7 @@ class Manifest:
     corpora: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    heard: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The manifest as plain values."""
@@ -121,6 +125,7 @@ class Manifest:
             "corpora": dict(self.corpora),
             "scores": dict(self.scores),
             "recipe": dict(self.recipe),
+            "heard": list(self.heard),
         }
 
     def write(self, folder: Path) -> None:
@@ -196,6 +201,7 @@ def _from_dict(values: Mapping[str, Any]) -> Manifest:
         corpora=_mapping(values, "corpora"),
         scores=_mapping(values, "scores"),
         recipe=_mapping(values, "recipe"),
+        heard=tuple(str(mark) for mark in values.get("heard", ())),
     )
 
 

@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from serein.cli.data import (
+    Data,
+    Noise,
+    NoStore,
+    Robust,
+    Store,
+    Workers,
+    load_features,
+    load_tables,
+    robustness_over,
+    utterances_of,
+    wanted_conditions,
+)
 from serein.cli.output import complain
+from serein.cli.scores import print_folder, print_gap, print_scores
 
 if TYPE_CHECKING:
-    from serein.corpora import ScanReport, UtteranceTable
+    from serein.corpora import UtteranceTable
     from serein.evaluation import FoldDone
-    from serein.training.data import Dataset
-    from serein.training.network import EpochReport
+    from serein.training.network import EpochReport, Report
     from serein.training.recipe import Recipe
 
-RecipeArgument = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="Name of a recipe, or a TOML file.")
-]
-Data = Annotated[
-    list[str],
+Track = Annotated[
+    str | None,
     typer.Option(
-        "--data",
-        metavar="TABLE",
-        help="Utterance table (Parquet) or corpus=DIR; may be given several times.",
+        "--track",
+        metavar="TRACKER",
+        help="Record the curves of the training: tensorboard or mlflow.",
     ),
 ]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Processes for decoding; by default one a core.")
+Logs = Annotated[
+    Path, typer.Option("--logs", metavar="DIR", help="Where --track writes, beside other runs.")
+]
+RecipeArgument = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="Name of a recipe, or a TOML file.")
 ]
 
 
@@ -50,7 +65,11 @@ def train(
     data: Data,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the new bundle.")],
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    track: Track = None,
+    logs: Logs = Path("runs"),
     workers: Workers = None,
+    store: Store = None,
+    no_store: NoStore = False,
 ) -> None:
     """Train one model and write its bundle.
 
@@ -65,18 +84,22 @@ def train(
     require_training()
     require_vacant(output)
     loaded = load_recipe(recipe)
-    dataset = _dataset(_tables(data), loaded, workers)
+    _check_tracker(track, loaded)
+    dataset = load_features(
+        load_tables(data), loaded.features, workers=workers, store=store, no_store=no_store
+    )
     split = split_validation(dataset.utterances, seed=seed)
     for warning in split.warnings:
         complain("warning", warning)
-    bundle = train_bundle(
-        loaded,
-        dataset,
-        Split(split.train, split.validation),
-        output,
-        seed=seed,
-        report=_report_epoch,
-    )
+    with _tracked(track, logs, loaded, [output.name], seed=seed) as report:
+        bundle = train_bundle(
+            loaded,
+            dataset,
+            Split(split.train, split.validation),
+            output,
+            seed=seed,
+            report=report,
+        )
     manifest = bundle.manifest
     complain("trained", f"{manifest.parameters:,} parameters, {', '.join(manifest.labels)}")
     typer.echo(str(output))
@@ -86,7 +109,12 @@ def crossval(
     recipe: RecipeArgument,
     data: Data,
     protocol: Annotated[
-        str, typer.Option(help="speakers:K (K folds of speakers) or loso (one speaker a fold).")
+        str,
+        typer.Option(
+            metavar="P",
+            help="speakers:K (K folds of speakers), loso (one speaker a fold), corpus (one corpus "
+            "a fold), official (the corpus's own parts), random (speakers leak: shows the gap).",
+        ),
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="New folder for scores, folds, predictions.")
@@ -99,35 +127,70 @@ def crossval(
     quick: Annotated[
         bool, typer.Option("--quick", help="A few clips and epochs: proves the way, no score.")
     ] = False,
+    track: Track = None,
+    logs: Logs = Path("runs"),
+    sentences_apart: Annotated[
+        bool,
+        typer.Option(
+            "--sentences-apart", help="Refuse folds in which a sentence is trained on and tested."
+        ),
+    ] = False,
+    robustness: Robust = False,
+    noise: Noise = None,
     workers: Workers = None,
+    store: Store = None,
+    no_store: NoStore = False,
 ) -> None:
     """Score a recipe on speakers that its training never saw.
 
     Prints UAR and accuracy on leaderboard U (unknown speaker) and E (enrolled speaker: a profile
-    of the speaker's clips, without labels).
+    of the speaker's clips, without labels), and writes metrics.json, report.html, the folds, the
+    predictions and the model of each fold. With the protocol random the score on folds that keep
+    speakers apart is told beside it.
     """
     from serein.bundle import require_vacant
-    from serein.evaluation.crossvalidation import METRICS_FILE, crossvalidate
+    from serein.corpora import parse_protocol
+    from serein.evaluation import crossvalidate
+    from serein.evaluation.crossvalidation import choose_folds, run_names
+    from serein.labels import LABELS
     from serein.training.dependencies import require_training
     from serein.training.recipe import load_recipe
 
     require_training()
     require_vacant(output)
-    loaded, tables = load_recipe(recipe), _tables(data)
+    loaded = load_recipe(recipe)
+    _check_tracker(track, loaded)
+    conditions = wanted_conditions(robustness, noise)
+    tables = load_tables(data)
     if quick:
         loaded, tables = _quick(loaded, tables)
-    metrics = crossvalidate(
-        loaded,
-        _dataset(tables, loaded, workers),
-        protocol,
-        output,
-        seeds=seeds,
-        only=fold or (),
-        report=_report_epoch,
-        on_fold=_report_fold,
+    # Asked for in vain, a protocol or fold is refused before hours of features.
+    chosen = choose_folds(parse_protocol(protocol, utterances_of(tables)), fold or ())
+    dataset = load_features(
+        tables, loaded.features, workers=workers, store=store, no_store=no_store
     )
-    _print_scores(metrics)
-    typer.echo(str(output / METRICS_FILE))
+    names = [
+        f"{output.name}/{name}" for seed in range(seeds) for name in run_names(chosen, seeds, seed)
+    ]
+    with _tracked(track, logs, loaded, names, seeds=seeds) as report:
+        metrics = crossvalidate(
+            loaded,
+            dataset,
+            protocol,
+            output,
+            seeds=seeds,
+            only=fold or (),
+            sentences_apart=sentences_apart,
+            quick=quick,
+            robustness=robustness_over(
+                conditions, dataset, tables, loaded.labels or LABELS, workers
+            ),
+            report=report,
+            on_fold=_report_fold,
+        )
+    print_scores(metrics)
+    print_gap(metrics)
+    print_folder(output)
 
 
 def _quick(recipe: Recipe, tables: list[UtteranceTable]) -> tuple[Recipe, list[UtteranceTable]]:
@@ -137,20 +200,33 @@ def _quick(recipe: Recipe, tables: list[UtteranceTable]) -> tuple[Recipe, list[U
     return quick_recipe(recipe), [quick_table(table) for table in tables]
 
 
-def _print_scores(metrics: dict[str, Any]) -> None:
-    from rich.table import Table
+def _check_tracker(tracker: str | None, recipe: Recipe) -> None:
+    from serein.errors import ArgumentInvalid
 
-    from serein.cli.console import console, print_table
+    if tracker is not None and recipe.network is None:
+        raise ArgumentInvalid(
+            f"--track records epochs, and the recipe {recipe.name!r} has none: it trains no network"
+        )
 
-    table = Table("corpus", box=None)
-    for name in ("classes", "speakers", "clips", "UAR U", "WA U", "UAR E", "WA E", "ECE U"):
-        table.add_column(name, justify="right")
-    for corpus, line in metrics["corpora"].items():
-        counts = (len(line["classes"]), line["speakers"], line["clips"])
-        names = ("uar", "wa", "uar_enrolled", "wa_enrolled", "ece")
-        table.add_row(corpus, *map(str, counts), *(f"{100 * line[name]:.1f}" for name in names))
-    typer.echo(f"{metrics['recipe']}, {metrics['protocol']}, {metrics['seeds']} seed(s), per cent")
-    print_table(console(), table)
+
+@contextmanager
+def _tracked(
+    tracker: str | None, logs: Path, recipe: Recipe, runs: Sequence[str], **seeds: int
+) -> Iterator[Report]:
+    """What is told of every epoch: to the person, and to a tracker if one is asked for."""
+    if tracker is None:
+        yield _report_epoch
+        return
+    from serein.training.tracking import Tracking
+
+    configuration = recipe.as_dict() | seeds
+    with Tracking(tracker, logs, runs=runs, configuration=configuration) as tracking:
+
+        def report(done: EpochReport) -> None:
+            _report_epoch(done)
+            tracking.report(done)
+
+        yield report
 
 
 def _report_epoch(done: EpochReport) -> None:
@@ -169,32 +245,3 @@ def _report_fold(done: FoldDone) -> None:
         f"fold {done.name} ({done.number} of {done.count})",
         f"UAR {100 * done.scores['uar']:.1f} U, {100 * done.scores['uar_enrolled']:.1f} E",
     )
-
-
-def _tables(specs: list[str]) -> list[UtteranceTable]:
-    from serein.cli.console import counted
-    from serein.corpora import load_table
-
-    reports: list[ScanReport] = []
-    tables = []
-    for spec in specs:
-        with counted(f"scanning {spec}") as progress:
-            tables.append(load_table(spec, progress=progress, on_scan=reports.append))
-    for report in reports:
-        for warning in report.warnings:
-            complain("warning", f"{report.corpus.name}: {warning}")
-    return tables
-
-
-def _dataset(tables: list[UtteranceTable], recipe: Recipe, workers: int | None) -> Dataset:
-    from serein.cli.console import counted
-    from serein.training.data import load_dataset
-
-    with counted("features") as progress:
-        dataset = load_dataset(tables, recipe.features, workers=workers, progress=progress)
-    left_out = sum(len(table) for table in tables) - len(dataset) - len(dataset.failures)
-    if left_out:
-        complain("warning", f"{left_out} clips have no canonical emotion and are left out")
-    for error in dataset.failures:
-        complain("warning", f"{error.message} It is left out.", file=error.file)
-    return dataset

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from serein.corpora.leakage import TrainingChoice, check_leakage, for_training
+from serein.corpora.leakage import TrainingChoice, check_leakage, for_training, marks
 from serein.corpora.load import load_table
+from serein.corpora.protocols import (
+    PROTOCOLS,
+    Protocol,
+    leave_one_corpus_out,
+    leave_one_speaker_out,
+    official_folds,
+    parse_protocol,
+    random_folds,
+    speaker_folds,
+)
 from serein.corpora.readers import CORPORA, Corpus, find_corpus
 from serein.corpora.report import Blemish, Missing, ScanReport
 from serein.corpora.scan import scan
@@ -12,19 +22,18 @@ from serein.corpora.splits import (
     ValidationSplit,
     folds_as_dict,
     folds_from_dict,
-    leave_one_speaker_out,
-    parse_protocol,
-    speaker_folds,
     split_validation,
 )
 from serein.corpora.table import Utterance, UtteranceTable
 
 __all__ = [
     "CORPORA",
+    "PROTOCOLS",
     "Blemish",
     "Corpus",
     "Fold",
     "Missing",
+    "Protocol",
     "ScanReport",
     "TrainingChoice",
     "Utterance",
@@ -35,9 +44,13 @@ __all__ = [
     "folds_as_dict",
     "folds_from_dict",
     "for_training",
+    "leave_one_corpus_out",
     "leave_one_speaker_out",
     "load_table",
+    "marks",
+    "official_folds",
     "parse_protocol",
+    "random_folds",
     "scan",
     "speaker_folds",
     "split_validation",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,7 +55,13 @@ def for_training(utterances: Sequence[Utterance]) -> TrainingChoice:
     return TrainingChoice(tuple(kept), {why: tuple(found) for why, found in left_out.items()})
 
 
-def check_leakage(utterances: Sequence[Utterance], fold: Fold, *, sentences: bool = False) -> None:
+def check_leakage(
+    utterances: Sequence[Utterance],
+    fold: Fold,
+    *,
+    speakers: bool = True,
+    sentences: bool = False,
+) -> None:
     """Refuse a fold in which a speaker or a sound stands on two sides.
 
     Training and validation together are held against the test, and training against validation.
@@ -66,6 +73,8 @@ def check_leakage(utterances: Sequence[Utterance], fold: Fold, *, sentences: boo
         Those that the fold counts into.
     fold
         The fold in question.
+    speakers
+        Refuse a speaker on two sides; without it, only clips and sounds, as a random split asks.
     sentences
         Also refuse a sentence of a corpus that is both trained on and tested.
 
@@ -84,14 +93,21 @@ def check_leakage(utterances: Sequence[Utterance], fold: Fold, *, sentences: boo
             )
     keys: dict[str, Callable[[Utterance], str | None]] = {
         "clip": lambda item: f"{item.path} of {item.corpus}",
-        "speaker": lambda item: item.speaker,
         "sound": lambda item: None if item.silent else item.sha256,
     }
+    if speakers:
+        keys["speaker"] = lambda item: item.speaker
     if sentences:
         keys["sentence"] = lambda item: item.sentence and f"{item.sentence!r} of {item.corpus}"
     for side in ("train", "validation"):
         for what, key in keys.items():
             _refuse_shared(utterances, fold.name, {side: sides[side], "test": fold.test}, what, key)
+    within = {"train": fold.train, "validation": fold.validation}
+    if not speakers:
+        keys.pop("sentence", None)  # validation is by chance too
+        for what, key in keys.items():
+            _refuse_shared(utterances, fold.name, within, what, key)
+        return
     alone = _lone_speakers(utterances, (*fold.train, *fold.validation))
     keys["speaker"] = lambda item: None if item.speaker in alone else item.speaker
     keys["sentence"] = lambda item: (
@@ -99,9 +115,25 @@ def check_leakage(utterances: Sequence[Utterance], fold: Fold, *, sentences: boo
         if alone.get(item.speaker) and item.sentence
         else None
     )
-    within = {"train": fold.train, "validation": fold.validation}
     for what, key in keys.items():
         _refuse_shared(utterances, fold.name, within, what, key)
+
+
+_WAY_OUT = {
+    "clip": "let every clip stand on one side",
+    "speaker": "make folds with the protocol speakers:K or loso",
+    "sentence": "part the corpus by sentence, or do not ask for sentences to be kept apart",
+    "sound": "leave one of the two out, or make folds with the protocol speakers:K or loso",
+}
+
+
+def marks(utterances: Iterable[Utterance]) -> tuple[str, ...]:
+    """What a bundle keeps of the voices that it was trained on, sorted: hashes, never names.
+
+    One for every known speaker, and one for the sound of every clip of an unknown one.
+    """
+    heard = {item.speaker or f"sound {item.sha256}" for item in utterances}
+    return tuple(sorted(hashlib.sha256(name.encode()).hexdigest()[:16] for name in heard))
 
 
 def _refuse_shared(
@@ -121,8 +153,7 @@ def _refuse_shared(
             thing = f"the same sound ({other.path}, {item.path})" if what == "sound" else found
             raise DataInvalid(
                 f"fold {name}: {what if what != 'sound' else 'audio'} {thing} stands in both "
-                f"{left} and {right}, so the score would be flattered; make folds with "
-                "speakers:K or loso"
+                f"{left} and {right}, so the score would flatter; {_WAY_OUT[what]}"
             )
 
 

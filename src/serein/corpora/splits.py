@@ -1,4 +1,4 @@
-"""Who is trained on, who decides, who is tested: folds that keep speakers apart."""
+"""Who is trained on, who decides, who is tested: how one fold is made, kept and read."""
 
 from __future__ import annotations
 
@@ -11,18 +11,10 @@ from typing import Any
 
 from serein.corpora.leakage import for_training
 from serein.corpora.table import Utterance
-from serein.errors import ArgumentInvalid, DataInvalid
+from serein.errors import DataInvalid
 
 VALIDATION_SHARE = 6
 """One in so many training speakers, of each corpus, is held out for validation."""
-
-PROTOCOLS: tuple[str, ...] = ("speakers:K", "loso")
-"""The protocols of :func:`parse_protocol`; K is a number of folds, at least 2."""
-
-# Folds that the literature agrees upon, which stand above the dealing.
-_CONVENTIONS: dict[tuple[str, int], dict[str, int]] = {
-    ("ravdess", 6): {f"ravdess-{actor:02d}": (actor - 1) // 4 for actor in range(1, 25)},
-}
 
 _FORMAT = 1
 
@@ -34,7 +26,7 @@ class Fold:
     Parameters
     ----------
     name
-        Such as ``1`` of ``speakers:K``, or the speaker of ``loso``.
+        Such as ``1`` of ``speakers:K``, the speaker of ``loso``, the corpus of ``corpus``.
     train, validation, test
         Ascending indexes; no two of them share one. Clips that are of no use in training (see
         :func:`serein.corpora.for_training`) stand in ``test`` only.
@@ -56,94 +48,6 @@ class ValidationSplit:
     train: tuple[int, ...]
     validation: tuple[int, ...]
     warnings: tuple[str, ...] = ()
-
-
-def parse_protocol(protocol: str, utterances: Sequence[Utterance], *, seed: int = 0) -> list[Fold]:
-    """The folds of a protocol by its name.
-
-    Parameters
-    ----------
-    protocol
-        ``speakers:K`` (see :func:`speaker_folds`) or ``loso`` (:func:`leave_one_speaker_out`).
-    utterances
-        Those of all tables, one after the other.
-    seed
-        Decides which training speakers validate.
-
-    Raises
-    ------
-    ArgumentInvalid
-        No protocol has that name, or K is not possible.
-    DataInvalid
-        The speakers are not known.
-    """
-    kind, _, number = protocol.partition(":")
-    if protocol == "loso":
-        return leave_one_speaker_out(utterances, seed=seed)
-    if kind == "speakers" and number.isascii() and number.isdigit():
-        return speaker_folds(utterances, int(number), seed=seed)
-    raise ArgumentInvalid(
-        f"{protocol!r} is no known protocol; allowed are {' and '.join(PROTOCOLS)}, "
-        "where K is a number of folds, such as speakers:6"
-    )
-
-
-def speaker_folds(utterances: Sequence[Utterance], count: int, *, seed: int = 0) -> list[Fold]:
-    """Deal every corpus's speakers into folds; fold i of all corpora is held out together.
-
-    Speakers are sorted, women first, then men, then the others, and dealt in turn, so that folds
-    are even in number and sex. A corpus with fewer speakers than folds is trained on whole in
-    the folds beyond.
-
-    Parameters
-    ----------
-    utterances
-        Those of all tables, one after the other.
-    count
-        Number of folds, from 2 to the number of speakers of the largest corpus.
-    seed
-        Decides which training speakers validate.
-
-    Raises
-    ------
-    ArgumentInvalid
-        Fewer than two folds, or more than any corpus has speakers.
-    DataInvalid
-        The speakers are not known.
-    """
-    speakers = _speakers_by_corpus(utterances)
-    most = max(map(len, speakers.values()))
-    if not 2 <= count <= most:
-        raise ArgumentInvalid(
-            f"speakers:{count} is not possible; allowed are 2 to {most} folds, as the largest "
-            f"corpus here has {most} speakers"
-        )
-    fold_of: dict[str, int] = {}
-    for corpus, sexes in speakers.items():
-        fold_of |= _deal(corpus, sexes, count)
-    held_out: list[set[str]] = [set() for _ in range(count)]
-    for speaker, number in fold_of.items():
-        held_out[number].add(speaker)
-    return [
-        _make_fold(utterances, str(number), held, seed)
-        for number, held in enumerate(held_out, start=1)
-    ]
-
-
-def leave_one_speaker_out(utterances: Sequence[Utterance], *, seed: int = 0) -> list[Fold]:
-    """One fold for every speaker of every corpus, trained on all the others.
-
-    Raises
-    ------
-    DataInvalid
-        The speakers are not known, or there is only one.
-    """
-    speakers = list(chain.from_iterable(_speakers_by_corpus(utterances).values()))
-    if len(speakers) < 2:
-        raise DataInvalid(
-            f"{speakers[0]} is the only speaker, so none is left to train on; add a corpus"
-        )
-    return [_make_fold(utterances, speaker, {speaker}, seed) for speaker in speakers]
 
 
 def split_validation(
@@ -171,8 +75,10 @@ def split_validation(
     usable = set(for_training(utterances).kept)
     chosen = usable if indexes is None else usable & set(indexes)
     corpora: defaultdict[str, list[int]] = defaultdict(list)
+    homes = home_corpora(utterances)
     for index in sorted(chosen):
-        corpora[utterances[index].corpus].append(index)
+        item = utterances[index]
+        corpora[homes.get(item.speaker, item.corpus)].append(index)
     validation: set[int] = set()
     warnings = []
     for corpus, clips in corpora.items():
@@ -180,11 +86,16 @@ def split_validation(
         validation |= held
         if warning:
             warnings.append(warning)
-    sounds = {utterances[index].sha256 for index in validation}
-    train = {i for i in chosen - validation if utterances[i].sha256 not in sounds}
-    if lost := len(chosen - validation) - len(train):
-        warnings.append(f"{lost} clips left out of training: their very sound is in validation")
-    return ValidationSplit(tuple(sorted(train)), tuple(sorted(validation)), tuple(warnings))
+    return _parted(utterances, chosen, validation, warnings)
+
+
+def home_corpora(utterances: Iterable[Utterance]) -> dict[str | None, str]:
+    """The corpus that each known speaker is counted with: of several the first by name."""
+    homes: dict[str | None, str] = {}
+    for item in utterances:
+        if item.speaker is not None:
+            homes[item.speaker] = min(item.corpus, homes.get(item.speaker, item.corpus))
+    return homes
 
 
 def folds_as_dict(folds: Iterable[Fold], utterances: Sequence[Utterance]) -> dict[str, Any]:
@@ -242,47 +153,96 @@ def folds_from_dict(saved: Mapping[str, Any], utterances: Sequence[Utterance]) -
     return folds
 
 
-def _speakers_by_corpus(utterances: Sequence[Utterance]) -> dict[str, dict[str, str | None]]:
-    """The sex of every speaker with a labelled clip, by corpus; sorted, women first, then men."""
-    found: defaultdict[str, dict[str, str | None]] = defaultdict(dict)
-    for item in utterances:
-        if item.emotion is None:
-            continue
-        if item.speaker is None:
-            raise DataInvalid(
-                f"{item.path}: the speakers of {item.corpus} are not known, so they cannot be kept "
-                "apart; name the speakers in the table, or leave the corpus out",
-                file=item.path,
-            )
-        found[item.corpus].setdefault(item.speaker, item.sex)
-    if not found:
-        raise DataInvalid("no clip has a label, so there is nothing to split")
-    order = {"female": 0, "male": 1, None: 2}
-    return {
-        corpus: dict(sorted(sexes.items(), key=lambda pair: (order[pair[1]], pair[0])))
-        for corpus, sexes in sorted(found.items())
-    }
+def make_fold(
+    utterances: Sequence[Utterance],
+    name: str,
+    test: Iterable[int],
+    *,
+    seed: int = 0,
+    train: Iterable[int] | None = None,
+    speakers_apart: bool = True,
+) -> Fold:
+    """The fold that tests the given clips and trains on the others, without what would leak.
 
-
-def _deal(corpus: str, sexes: Mapping[str, str | None], count: int) -> dict[str, int]:
-    convention = _CONVENTIONS.get((corpus, count), {})
-    agreed = {speaker: convention[speaker] for speaker in sexes if speaker in convention}
-    if len(agreed) == len(sexes) and len(set(agreed.values())) == count:
-        return agreed
-    return {speaker: number % count for number, speaker in enumerate(sexes)}
-
-
-def _make_fold(utterances: Sequence[Utterance], name: str, held_out: set[str], seed: int) -> Fold:
-    labelled = [index for index, item in enumerate(utterances) if item.emotion is not None]
-    test = [index for index in labelled if utterances[index].speaker in held_out]
-    sounds = {utterances[index].sha256 for index in test if not utterances[index].silent}
-    others = [index for index in labelled if utterances[index].speaker not in held_out]
+    Parameters
+    ----------
+    utterances
+        Those of all tables, one after the other.
+    name
+        Name of the fold.
+    test
+        Indexes of the tested clips; those without a label are left out.
+    seed
+        Together with the name decides who validates.
+    train
+        The clips to train and validate on; by default all that are not tested.
+    speakers_apart
+        Leave out of training what the tested speakers say elsewhere, and validate by speaker.
+        Without it clips validate by chance.
+    """
+    tested = [index for index in sorted(test) if utterances[index].emotion is not None]
+    rest = set(range(len(utterances)) if train is None else train).difference(tested)
+    others = [index for index in sorted(rest) if utterances[index].emotion is not None]
+    warnings: list[str] = []
+    voices = {utterances[index].speaker for index in tested} - {None}
+    if speakers_apart:
+        apart = [index for index in others if utterances[index].speaker not in voices]
+        if lost := len(others) - len(apart):
+            warnings.append(f"{lost} clips left out of training: their speakers are tested")
+        others = apart
+    sounds = {utterances[index].sha256 for index in tested if not utterances[index].silent}
     clean = [index for index in others if utterances[index].sha256 not in sounds]
-    split = split_validation(utterances, clean, seed=seed, name=name)
-    warnings = split.warnings
     if lost := len(others) - len(clean):
-        warnings = (f"{lost} clips left out of training: their very sound is tested", *warnings)
-    return Fold(name, split.train, split.validation, tuple(test), warnings)
+        warnings.append(f"{lost} clips left out of training: their very sound is tested")
+    if speakers_apart:
+        split = split_validation(utterances, clean, seed=seed, name=name)
+    else:
+        split = _split_by_clip(utterances, clean, f"{seed}/{name}")
+    return Fold(name, split.train, split.validation, tuple(tested), (*warnings, *split.warnings))
+
+
+def deal_clips(
+    utterances: Sequence[Utterance], indexes: Iterable[int], count: int, seed: str
+) -> list[list[int]]:
+    """Clips dealt by chance into so many parts, even in corpus and emotion; parts are ascending."""
+    groups: defaultdict[tuple[str, str | None], dict[str, int]] = defaultdict(dict)
+    for index in indexes:
+        item = utterances[index]
+        groups[item.corpus, item.emotion][f"{item.corpus}/{item.path}"] = index
+    parts: list[list[int]] = [[] for _ in range(count)]
+    turn = 0
+    for _, clips in sorted(groups.items(), key=lambda group: str(group[0])):
+        for name in _draw(clips, seed):
+            parts[turn % count].append(clips[name])
+            turn += 1
+    return [sorted(part) for part in parts]
+
+
+def _split_by_clip(
+    utterances: Sequence[Utterance], indexes: Iterable[int], seed: str
+) -> ValidationSplit:
+    usable = sorted(set(for_training(utterances).kept).intersection(indexes))
+    validation, *others = deal_clips(utterances, usable, VALIDATION_SHARE, seed)
+    if not any(others):  # too few to hold any out
+        validation, others = [], [validation]
+    return _parted(utterances, set(usable), set(validation), ())
+
+
+def _parted(
+    utterances: Sequence[Utterance],
+    chosen: set[int],
+    validation: set[int],
+    warnings: Sequence[str],
+) -> ValidationSplit:
+    """Both sides, without the training clips whose very sound validates."""
+    sounds = {utterances[index].sha256 for index in validation}
+    train = {i for i in chosen - validation if utterances[i].sha256 not in sounds}
+    if lost := len(chosen - validation) - len(train):
+        warnings = (
+            *warnings,
+            f"{lost} clips left out of training: their very sound is in validation",
+        )
+    return ValidationSplit(tuple(sorted(train)), tuple(sorted(validation)), tuple(warnings))
 
 
 def _hold_out(

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serein.bundle import Bundle, require_vacant
-from serein.corpora import (
-    Fold,
-    Utterance,
-    UtteranceTable,
-    check_leakage,
-    folds_as_dict,
-    parse_protocol,
-)
+from serein.corpora import Fold, Protocol, Utterance, UtteranceTable, parse_protocol
+from serein.corpora.splits import home_corpora
 from serein.errors import ArgumentInvalid, DataInvalid
-from serein.evaluation.scoring import (
-    Judged,
-    judge_clips,
+from serein.evaluation.judging import Judged, judge_clips
+from serein.evaluation.outcome import metrics_of, write_folds, write_outcome
+from serein.evaluation.scores import (
+    MEANS,
+    SUFFIX,
     mean_over_corpora,
-    score,
-    write_predictions,
+    require_classes,
+    score_corpora,
 )
 from serein.labels import LABELS
 from serein.training.data import Dataset
@@ -37,9 +35,8 @@ QUICK_EPOCHS = 2
 QUICK_CLIPS = 3
 """Clips of each speaker and emotion that ``--quick`` keeps."""
 
-METRICS_FILE = "metrics.json"
-FOLDS_FILE = "folds.json"
-PREDICTIONS_FILE = "predictions.parquet"
+SPEAKERS_APART_FOLDER = "speakers-apart"
+"""Where the honest score lies that goes with one of a random split."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,10 @@ class FoldDone:
     count: int
     scores: dict[str, float]
     warnings: tuple[str, ...]
+
+
+Robustness = Callable[[Sequence[tuple[Bundle, Sequence[int]]]], dict[str, Any]]
+"""Measures bundles on changed sounds of the clips that each of them did not hear."""
 
 
 def quick_recipe(recipe: Recipe) -> Recipe:
@@ -81,22 +82,35 @@ def crossvalidate(
     *,
     seeds: int = 1,
     only: Sequence[str] = (),
+    sentences_apart: bool = False,
+    quick: bool = False,
+    robustness: Robustness | None = None,
     report: Report | None = None,
     on_fold: Callable[[FoldDone], None] | None = None,
 ) -> dict[str, Any]:
     """Train and judge a recipe fold by fold, and write what came of it.
+
+    A score of a random split does not stand alone: where speakers are known and all folds are
+    run, the same recipe is also scored on as many folds that keep them apart. Where that cannot
+    be done, ``speakers_apart_failed`` says why.
 
     Parameters
     ----------
     protocol
         See :func:`serein.corpora.parse_protocol`.
     folder
-        New or empty; gets ``metrics.json``, ``folds.json``, ``predictions.parquet`` and the
-        bundle of each fold, with its own scores in its card.
+        New or empty; gets ``metrics.json``, ``report.html``, ``folds.json``,
+        ``predictions.parquet`` and the bundle of each fold, with its own scores in its card.
     seeds
         Trainings of every fold, from seed 0 on; scores are their mean.
     only
         Names of the folds to run; empty for all.
+    sentences_apart
+        Refuse folds in which a sentence is both trained on and tested.
+    quick
+        Said in the outcome: its figures prove that the way works, and are no score.
+    robustness
+        Measures the trained bundles on changed sounds, if asked for.
 
     Returns
     -------
@@ -113,27 +127,25 @@ def crossvalidate(
     require_vacant(folder)
     if seeds < 1:
         raise ArgumentInvalid(f"seeds must be at least 1, not {seeds}")
-    folds = _chosen(parse_protocol(protocol, dataset.utterances), only)
-    for fold in folds:
-        check_leakage(dataset.utterances, fold)
+    chosen = choose_folds(parse_protocol(protocol, dataset.utterances), only)
+    chosen.check(dataset.utterances, sentences=sentences_apart)
+    for fold in chosen.folds:
         _require_scored(dataset, fold, recipe.labels or LABELS)
     folder.mkdir(parents=True, exist_ok=True)
-    _write_json(folder / FOLDS_FILE, folds_as_dict(folds, dataset.utterances))
-    run = _Run(recipe, dataset, protocol, seeds)
-    judged: list[Judged] = []
-    parameters = 0
-    for seed in range(seeds):
-        for number, fold in enumerate(folds, start=1):
-            name = f"fold-{fold.name}" if seeds == 1 else f"seed-{seed}-fold-{fold.name}"
-            bundle, found = run.fold(fold, folder / name, seed, report)
-            judged += found
-            parameters = bundle.manifest.parameters
-            if on_fold is not None:
-                top = mean_over_corpora(bundle.manifest.scores["corpora"].values())
-                on_fold(FoldDone(fold.name, number, len(folds), top, fold.warnings))
-    metrics = run.metrics(judged, folds, parameters)
-    _write_json(folder / METRICS_FILE, metrics)
-    write_predictions(judged, folder / PREDICTIONS_FILE)
+    write_folds(folder, chosen.folds, dataset.utterances)
+    run = _Run(recipe, dataset, chosen, seeds, quick)
+    judged, bundles = run.all_folds(folder, report, on_fold)
+    metrics = run.metrics(judged, bundles[0].manifest.parameters)
+    if robustness is not None:
+        tested = [fold.test for fold in chosen.folds]
+        # The seeds differ in weights, not in clips: the first one's bundles stand for all.
+        metrics["robustness"] = robustness(list(zip(bundles, tested, strict=False)))
+    if not chosen.speakers_apart and not only and (count := _speaker_folds(dataset, chosen)):
+        options = {"seeds": seeds, "sentences_apart": sentences_apart, "quick": quick}
+        place = folder / SPEAKERS_APART_FOLDER
+        metrics |= _apart(recipe, dataset, count, place, options, report, on_fold)
+    metrics["folds"] = metrics.pop("folds")
+    write_outcome(folder, metrics, judged)
     return metrics
 
 
@@ -143,14 +155,31 @@ class _Run:
 
     recipe: Recipe
     dataset: Dataset
-    protocol: str
+    protocol: Protocol
     seeds: int
+    quick: bool
 
-    def by_corpus(self, judged: Sequence[Judged]) -> dict[str, dict[str, Any]]:
-        groups: dict[str, list[Judged]] = {}
-        for one in judged:
-            groups.setdefault(one.utterance.corpus, []).append(one)
-        return {corpus: score(groups[corpus]) for corpus in sorted(groups)}
+    def all_folds(
+        self,
+        folder: Path,
+        report: Report | None,
+        on_fold: Callable[[FoldDone], None] | None,
+    ) -> tuple[list[Judged], list[Bundle]]:
+        """Judgements and bundles of every seed and fold, in this order."""
+        judged: list[Judged] = []
+        bundles: list[Bundle] = []
+        folds = self.protocol.folds
+        for seed in range(self.seeds):
+            names = run_names(self.protocol, self.seeds, seed)
+            for number, (name, fold) in enumerate(zip(names, folds, strict=True), start=1):
+                bundle, found = self.fold(fold, folder / name, seed, report)
+                judged += found
+                bundles.append(bundle)
+                if on_fold is not None:
+                    top = mean_over_corpora(bundle.manifest.scores["corpora"].values())
+                    warnings = (*fold.warnings, *self.unscored(fold, found))
+                    on_fold(FoldDone(fold.name, number, len(folds), top, warnings))
+        return judged, bundles
 
     def fold(
         self, fold: Fold, place: Path, seed: int, report: Report | None
@@ -162,34 +191,56 @@ class _Run:
             bundle,
             self.dataset,
             fold.test,
-            labels=self.recipe.labels or LABELS,
+            labels=self.labels(bundle),
             fold=fold.name,
             seed=seed,
         )
+        if not judged:
+            raise DataInvalid(
+                f"fold {fold.name} tests no clip of the labels that its training has heard "
+                f"({', '.join(bundle.manifest.labels)}); leave the corpus out"
+            )
+        require_classes(judged)
         scores = {
-            "protocol": f"{self.protocol}, fold {fold.name} alone",
+            "protocol": f"{self.protocol.title}, fold {fold.name} alone",
             "seeds": 1,
-            "corpora": self.by_corpus(judged),
+            "corpora": {name: _for_card(line) for name, line in score_corpora(judged).items()},
         }
         return add_scores(bundle, scores), judged
 
-    def metrics(
-        self, judged: Sequence[Judged], folds: Sequence[Fold], parameters: int
-    ) -> dict[str, Any]:
-        corpora = self.by_corpus(judged)
-        classes = sorted({name for line in corpora.values() for name in line["classes"]})
-        return {
+    def labels(self, bundle: Bundle) -> Sequence[str]:
+        """The labels to score over: where corpora differ in them, those that training has heard."""
+        wanted = self.recipe.labels or LABELS
+        if self.protocol.name != "corpus":
+            return wanted
+        return [label for label in wanted if label in bundle.manifest.labels]
+
+    def unscored(self, fold: Fold, judged: Sequence[Judged]) -> list[str]:
+        """Name the tested labels that no training corpus holds, a sentence each."""
+        if self.protocol.name != "corpus":
+            return []
+        held = {self.dataset.utterances[index].emotion for index in fold.test}
+        lacking = sorted(
+            str(label)
+            for label in held.intersection(self.recipe.labels or LABELS)
+            if label not in judged[0].classes
+        )
+        return [f"not scored, since no training corpus holds it: {label}" for label in lacking]
+
+    def metrics(self, judged: Sequence[Judged], parameters: int) -> dict[str, Any]:
+        head = {
             "recipe": self.recipe.name,
-            "protocol": self.protocol,
-            "classes": classes,
-            **mean_over_corpora(corpora.values()),
-            "speakers": sum(line["speakers"] for line in corpora.values()),
-            "clips": sum(line["clips"] for line in corpora.values()),
+            "title": self.recipe.title,
+            "protocol": self.protocol.title,
+            "speakers_kept_apart": self.protocol.speakers_apart,
+            "quick": self.quick,
             "parameters": parameters,
             "seeds": self.seeds,
-            "corpora": corpora,
+        }
+        return {
+            **metrics_of(judged, head),
             "unreadable": [error.file for error in self.dataset.failures],
-            "folds": [self._fold(fold, judged) for fold in folds],
+            "folds": [self._fold(fold, judged) for fold in self.protocol.folds],
         }
 
     def _fold(self, fold: Fold, judged: Sequence[Judged]) -> dict[str, Any]:
@@ -197,34 +248,109 @@ class _Run:
         utterances = self.dataset.utterances
 
         def speakers(indexes: Sequence[int]) -> list[str]:
-            return sorted({str(utterances[index].speaker) for index in indexes})
+            return sorted({utterances[index].speaker or "unknown" for index in indexes})
 
         return {
             "name": fold.name,
-            **mean_over_corpora(self.by_corpus(own).values()),
+            **mean_over_corpora(score_corpora(own).values()),
+            "clips": {
+                "train": len(fold.train),
+                "validation": len(fold.validation),
+                "test": len(fold.test),
+            },
             "train_speakers": speakers(fold.train),
             "validation_speakers": speakers(fold.validation),
             "test_speakers": speakers(fold.test),
-            "warnings": list(fold.warnings),
+            "warnings": [*fold.warnings, *self.unscored(fold, own)],
         }
 
 
-def _chosen(folds: Sequence[Fold], only: Sequence[str]) -> list[Fold]:
-    names = [fold.name for fold in folds]
+def choose_folds(protocol: Protocol, only: Sequence[str]) -> Protocol:
+    """The protocol with the named folds alone; with all where none is named.
+
+    Raises
+    ------
+    ArgumentInvalid
+        A name is that of no fold.
+    """
+    names = [fold.name for fold in protocol.folds]
     if unknown := [name for name in only if name not in names]:
         raise ArgumentInvalid(
             f"there is no fold {', '.join(unknown)}; the folds are {', '.join(names)}"
         )
-    return [fold for fold in folds if not only or fold.name in only]
+    kept = tuple(fold for fold in protocol.folds if not only or fold.name in only)
+    return replace(protocol, folds=kept)
+
+
+def _speaker_folds(dataset: Dataset, protocol: Protocol) -> int:
+    """As many folds as the protocol has, or the speakers allow; 0 where they are unknown."""
+    if any(one.speaker is None for one in dataset.utterances):
+        return 0
+    speakers = Counter(home_corpora(dataset.utterances).values())
+    count = min(len(protocol.folds), max(speakers.values()))
+    return count if count > 1 else 0
+
+
+def _apart(
+    recipe: Recipe,
+    dataset: Dataset,
+    count: int,
+    folder: Path,
+    options: dict[str, Any],
+    report: Report | None,
+    on_fold: Callable[[FoldDone], None] | None,
+) -> dict[str, Any]:
+    """The score with speakers kept apart, or why there is none: the other one is not lost by it."""
+    try:
+        apart = crossvalidate(
+            recipe,
+            dataset,
+            f"speakers:{count}",
+            folder,
+            report=report,
+            on_fold=on_fold,
+            **options,
+        )
+    except (ArgumentInvalid, DataInvalid) as error:
+        return {"speakers_apart_failed": error.message}
+    names = ("protocol", "uar", "uar_enrolled", "wa", "wa_enrolled")
+    return {"speakers_apart": {name: apart[name] for name in names}}
 
 
 def _require_scored(dataset: Dataset, fold: Fold, labels: Sequence[str]) -> None:
-    if not any(dataset.utterances[index].emotion in labels for index in fold.test):
+    tested = {dataset.utterances[index].emotion for index in fold.test}
+    if tested.isdisjoint(labels):
         raise DataInvalid(
             f"fold {fold.name} tests no clip of the recipe's labels ({', '.join(labels)}); leave "
             "it out, or make fewer folds"
         )
 
 
-def _write_json(path: Path, values: dict[str, Any]) -> None:
-    path.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+_OF_CARD = (
+    *("classes", "speakers", "clips"),
+    *(name + suffix for suffix in SUFFIX.values() for name in (*MEANS, "recalls")),
+    *(f"uar{suffix}_interval" for suffix in SUFFIX.values()),
+)
+
+
+def _for_card(line: Mapping[str, Any]) -> dict[str, Any]:
+    """What a bundle keeps of its scores; the curves are for the report."""
+    return {name: line[name] for name in _OF_CARD}
+
+
+def run_names(protocol: Protocol, seeds: int, seed: int) -> list[str]:
+    """What the trainings of one seed are called, fold by fold, and the folders of their bundles."""
+    often = Counter(fold.name.casefold() for fold in protocol.folds)
+    names = [_file_name(fold.name, often[fold.name.casefold()] == 1) for fold in protocol.folds]
+    return [f"fold-{name}" if seeds == 1 else f"seed-{seed}-fold-{name}" for name in names]
+
+
+def _file_name(fold: str, alone: bool) -> str:
+    """The name of a fold as part of a path; one that some system would refuse gets its hash.
+
+    Some systems tell no capital from a small letter: ``alone`` says that there it is the only one.
+    """
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", fold).strip(".-")[:60]
+    if plain == fold and alone:
+        return fold
+    return f"{plain}-{hashlib.sha256(fold.encode()).hexdigest()[:8]}".strip("-")

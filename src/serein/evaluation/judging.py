@@ -1,34 +1,19 @@
-"""Scores of a bundle: judged through recognition, so that what is scored is what is shipped."""
+"""Judgements of clips through recognition, so that what is scored is what is shipped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from serein.bundle import Bundle, Mode
+from serein.bundle import Bundle
 from serein.corpora import Utterance
 from serein.features.spectral import FloatArray
 from serein.labels import LABELS
-from serein.metrics import (
-    confusion_matrix,
-    expected_calibration_error,
-    recall_per_class,
-    uar_interval,
-    unweighted_average_recall,
-    weighted_accuracy,
-)
 from serein.recognition import judge
 from serein.training.data import Dataset
-
-FEWEST_SPEAKERS = 3
-"""Fewer speakers than this give no interval: there is too little to draw from."""
-
-# The suffix of each leaderboard's values.
-_SUFFIX: dict[Mode, str] = {"unknown": "", "enrolled": "_enrolled"}
 
 
 @dataclass(frozen=True)
@@ -96,120 +81,19 @@ def judge_clips(
             fold,
             seed,
             own := classes[utterance.corpus],
-            _restricted(unknown[index].probabilities, known, own),
-            _restricted(enrolled[index].probabilities, known, own),
+            restricted(unknown[index].probabilities, known, own),
+            restricted(enrolled[index].probabilities, known, own),
         )
         for index in indexes
         if dataset.utterances[index].emotion in classes[dataset.utterances[index].corpus]
     ]
 
 
-def _restricted(
-    probabilities: FloatArray, known: Sequence[str], classes: Sequence[str]
+def restricted(
+    probabilities: FloatArray, known: Sequence[Any], classes: Sequence[Any]
 ) -> FloatArray:
     """Probabilities over some classes alone, renormalised; a class unknown to the model has 0."""
     kept = np.array([probabilities[known.index(c)] if c in known else 0.0 for c in classes])
     total = kept.sum()
     shares: FloatArray = kept / total if total > 0 else np.full(len(kept), 1.0 / len(kept))
     return shares
-
-
-def score(judged: Sequence[Judged]) -> dict[str, Any]:
-    """Scores of one corpus over the pooled judgements of all folds.
-
-    Of several seeds the mean is given, and ``uar_spread`` their standard deviation.
-
-    Returns
-    -------
-    dict
-        ``classes``, ``uar``, ``wa``, ``ece`` on leaderboard U and the same with ``_enrolled`` on
-        E, the 95 % interval of the UAR over speakers, ``recalls``, ``confusion`` (rows are true
-        classes), ``speakers`` and ``clips``.
-    """
-    seeds = sorted({one.seed for one in judged})
-    runs = [_score_seed([one for one in judged if one.seed == seed]) for seed in seeds]
-    first = runs[0]
-    result: dict[str, Any] = {
-        "classes": list(judged[0].classes),
-        "speakers": first["speakers"],
-        "clips": first["clips"],
-    }
-    for suffix in _SUFFIX.values():
-        for name in ("uar", "wa", "ece"):
-            values = [run[name + suffix] for run in runs]
-            result[name + suffix] = float(np.mean(values))
-        values = [run["uar" + suffix] for run in runs]
-        result["uar" + suffix + "_spread"] = float(np.std(values, ddof=1)) if runs[1:] else None
-        for key in (f"uar{suffix}_interval", f"recalls{suffix}", f"confusion{suffix}"):
-            result[key] = first[key]
-    return result
-
-
-def _score_seed(judged: Sequence[Judged]) -> dict[str, Any]:
-    classes = judged[0].classes
-    truth = np.array([classes.index(str(one.utterance.emotion)) for one in judged])
-    speakers = np.array([one.utterance.speaker or one.utterance.path for one in judged])
-    names = np.unique(speakers)
-    known = {one.utterance.speaker for one in judged if one.utterance.speaker}
-    result: dict[str, Any] = {"speakers": len(known), "clips": len(judged)}
-    for mode, suffix in _SUFFIX.items():
-        probabilities = np.array([getattr(one, mode) for one in judged])
-        predicted = probabilities.argmax(axis=1)
-        recalls = recall_per_class(truth, predicted, len(classes))
-        confusions = np.array(
-            [
-                confusion_matrix(truth[speakers == name], predicted[speakers == name], len(classes))
-                for name in names
-            ]
-        )
-        enough = len(known) >= FEWEST_SPEAKERS
-        result |= {
-            "uar" + suffix: unweighted_average_recall(truth, predicted, len(classes)),
-            "wa" + suffix: weighted_accuracy(truth, predicted),
-            "ece" + suffix: expected_calibration_error(truth, probabilities),
-            "uar" + suffix + "_interval": list(uar_interval(confusions)) if enough else None,
-            "recalls" + suffix: {
-                name: None if np.isnan(recall) else float(recall)
-                for name, recall in zip(classes, recalls, strict=True)
-            },
-            "confusion" + suffix: confusions.sum(axis=0).tolist(),
-        }
-    return result
-
-
-def mean_over_corpora(scores: Iterable[dict[str, Any]]) -> dict[str, float]:
-    """The plain mean of each corpus's scores: the values at the top of ``metrics.json``."""
-    lines = list(scores)
-    names = [name + suffix for suffix in _SUFFIX.values() for name in ("uar", "wa", "ece")]
-    return {name: float(np.mean([line[name] for line in lines])) for name in names}
-
-
-def write_predictions(judged: Sequence[Judged], path: Path) -> None:
-    """Write every judgement as a Parquet table: one row a clip and seed."""
-    import pyarrow
-    import pyarrow.parquet
-
-    columns: dict[str, list[Any]] = {
-        "path": [one.utterance.path for one in judged],
-        "corpus": [one.utterance.corpus for one in judged],
-        "speaker": [one.utterance.speaker for one in judged],
-        "sex": [one.utterance.sex for one in judged],
-        "fold": [one.fold for one in judged],
-        "seed": [one.seed for one in judged],
-        "emotion": [one.utterance.emotion for one in judged],
-    }
-    for mode, suffix in _SUFFIX.items():
-        columns["predicted" + suffix] = [
-            one.classes[int(getattr(one, mode).argmax())] for one in judged
-        ]
-        columns["probabilities" + suffix] = [
-            dict(zip(one.classes, getattr(one, mode).tolist(), strict=True)) for one in judged
-        ]
-    shares = pyarrow.map_(pyarrow.string(), pyarrow.float64())
-    arrays = {
-        name: pyarrow.array([list(value.items()) for value in values], type=shares)
-        if name.startswith("probabilities")
-        else pyarrow.array(values)
-        for name, values in columns.items()
-    }
-    pyarrow.parquet.write_table(pyarrow.table(arrays), path)

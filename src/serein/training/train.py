@@ -20,7 +20,7 @@ from serein.bundle import (
     require_vacant,
     sha256_of,
 )
-from serein.corpora import find_corpus
+from serein.corpora import find_corpus, marks
 from serein.errors import ArgumentInvalid, DataInvalid
 from serein.labels import LABELS
 from serein.training.calibration import fit_temperature
@@ -115,16 +115,18 @@ def train_bundle(
         workshop.mkdir()
         task = _Task(recipe, dataset, split, labels, normalization, workshop, seed, report)
         model = _train_network(task) if recipe.network else _train_classifier(task)
-        _write(_manifest(task, model, pool), workshop)
+        _write(_manifest(task, model), workshop)
         if folder.exists():
             folder.rmdir()
         workshop.rename(folder)
     return Bundle.load(folder)
 
 
-def _manifest(task: _Task, model: _Model, pool: Sequence[int]) -> Manifest:
+def _manifest(task: _Task, model: _Model) -> Manifest:
     recipe = task.recipe
-    corpora = _corpora(task.dataset, pool)
+    # Validation speakers decide on the epoch and the temperature, so they are heard as well.
+    used = (*task.split.train, *task.split.validation)
+    corpora = _corpora(task.dataset, task.split.train if recipe.network else used)
     return Manifest(
         name=recipe.name,
         labels=task.labels,
@@ -141,6 +143,7 @@ def _manifest(task: _Task, model: _Model, pool: Sequence[int]) -> Manifest:
             "trained": _today(),
             "chosen": dict(model.chosen),
         },
+        heard=marks(task.dataset.utterances[index] for index in used),
     )
 
 

@@ -1,0 +1,152 @@
+"""What the commands of the laboratory share: tables, features, and changed sounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from serein.cli.output import complain
+
+if TYPE_CHECKING:
+    from serein.bundle import Bundle
+    from serein.corpora import ScanReport, Utterance, UtteranceTable
+    from serein.evaluation.conditions import Condition
+    from serein.evaluation.crossvalidation import Robustness
+    from serein.features import FeatureSpec
+    from serein.training.data import Dataset
+
+Data = Annotated[
+    list[str],
+    typer.Option(
+        "--data",
+        metavar="TABLE",
+        help="Utterance table (Parquet) or corpus=DIR; may be given several times.",
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes for decoding; by default one a core.")
+]
+Store = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="DIR",
+        help="Where features are kept for the next time; by default the user's cache.",
+    ),
+]
+NoStore = Annotated[
+    bool, typer.Option("--no-store", help="Compute all features anew and keep none.")
+]
+Robust = Annotated[
+    bool,
+    typer.Option("--robustness", help="Also judge clips in noise, over telephones, codecs, ..."),
+]
+Noise = Annotated[
+    Path | None,
+    typer.Option(
+        "--noise",
+        metavar="DIR",
+        help="Recordings for --robustness: every subfolder is a kind of noise, rooms/ holds "
+        "responses of rooms.",
+    ),
+]
+
+
+def load_tables(specs: Sequence[str]) -> list[UtteranceTable]:
+    """Read or scan every table, and say what a person should know of the scanned ones."""
+    from serein.cli.console import counted
+    from serein.corpora import load_table
+
+    reports: list[ScanReport] = []
+    tables = []
+    for spec in specs:
+        with counted(f"scanning {spec}") as progress:
+            tables.append(load_table(spec, progress=progress, on_scan=reports.append))
+    for report in reports:
+        for warning in report.warnings:
+            complain("warning", f"{report.corpus.name}: {warning}")
+    return tables
+
+
+def utterances_of(tables: Sequence[UtteranceTable]) -> list[Utterance]:
+    """The utterances of all tables, one after the other."""
+    return [utterance for table in tables for utterance in table.utterances]
+
+
+def load_features(
+    tables: Sequence[UtteranceTable],
+    spec: FeatureSpec,
+    *,
+    workers: int | None,
+    store: Path | None,
+    no_store: bool,
+) -> Dataset:
+    """The features of all labelled clips, and a word about each that is left out.
+
+    Raises
+    ------
+    ArgumentInvalid
+        A store is named and forbidden at once.
+    """
+    from serein.cli.console import counted
+    from serein.errors import ArgumentInvalid
+    from serein.training.data import load_dataset
+    from serein.training.store import FeatureStore, user_store
+
+    if no_store and store is not None:
+        raise ArgumentInvalid("--store and --no-store contradict each other; give one of them")
+    kept = None if no_store else user_store() if store is None else FeatureStore(store)
+    with counted("computing features") as progress:
+        dataset = load_dataset(tables, spec, workers=workers, progress=progress, store=kept)
+    for warning in dataset.warnings:
+        complain("warning", warning)
+    left_out = sum(len(table) for table in tables) - len(dataset) - len(dataset.failures)
+    if left_out:
+        complain("warning", f"{left_out} clips have no canonical emotion and are left out")
+    for error in dataset.failures:
+        complain("warning", f"{error.message} It is left out.", file=error.file)
+    return dataset
+
+
+def wanted_conditions(robustness: bool, noise: Path | None) -> Sequence[Condition]:
+    """The changes of sound that were asked for; none without ``--robustness`` or ``--noise``.
+
+    Recordings are read here, so that a wrong folder is refused before anything is trained.
+    """
+    if not robustness and noise is None:
+        return ()
+    from serein.evaluation.conditions import conditions
+
+    return conditions(noise)
+
+
+def robustness_over(
+    conditions: Sequence[Condition],
+    dataset: Dataset,
+    tables: Sequence[UtteranceTable],
+    labels: Sequence[str],
+    workers: int | None,
+) -> Robustness | None:
+    """What measures bundles under the conditions, with a bar; None without conditions."""
+    if not conditions:
+        return None
+
+    def measure(jobs: Sequence[tuple[Bundle, Sequence[int]]]) -> dict[str, Any]:
+        from serein.cli.console import counted
+        from serein.evaluation.robustness import measure_robustness
+
+        with counted("judging changed sounds") as progress:
+            return measure_robustness(
+                jobs,
+                dataset,
+                tables,
+                conditions,
+                labels=labels,
+                workers=workers,
+                progress=progress,
+            )
+
+    return measure

@@ -1,0 +1,349 @@
+"""Protocols: the ways to make folds, by the names that a person asks for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from serein.corpora.leakage import check_leakage, for_training
+from serein.corpora.splits import Fold, deal_clips, home_corpora, make_fold
+from serein.corpora.table import Utterance
+from serein.errors import ArgumentInvalid, DataInvalid
+
+RANDOM_FOLDS = 5
+"""Folds of ``random`` where no number is given: four fifths to train on, as is usual."""
+
+PROTOCOLS: Mapping[str, str] = {
+    "speakers:K": "speakers dealt into K folds, women and men apart",
+    "loso": "leave one speaker out",
+    "corpus": "leave one corpus out",
+    "official": "the corpus's own parts",
+    "random": "clips dealt by chance, random:K into K folds; speakers leak",
+}
+"""The protocols of :func:`parse_protocol` and what they are."""
+
+# Folds that the literature agrees upon, which stand above the dealing.
+_CONVENTIONS: dict[tuple[str, int], dict[str, int]] = {
+    ("ravdess", 6): {f"ravdess-{actor:02d}": (actor - 1) // 4 for actor in range(1, 25)},
+}
+_TRAIN = ("train", "training")
+_VALIDATION = ("validation", "valid", "val", "dev", "development", "evaluation", "eval")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Folds, and what may be said of a score over them.
+
+    Parameters
+    ----------
+    name
+        As a person asks for it, such as ``speakers:6``.
+    title
+        As it is printed beside every score: the name, unless more has to be said.
+    folds
+        One or more.
+    speakers_apart
+        Whether no known speaker is both trained on and tested. If not, a score flatters.
+    """
+
+    name: str
+    title: str
+    folds: tuple[Fold, ...]
+    speakers_apart: bool = True
+
+    def check(self, utterances: Sequence[Utterance], *, sentences: bool = False) -> None:
+        """Refuse every fold that leaks more than the title says.
+
+        Raises
+        ------
+        DataInvalid
+            See :func:`serein.corpora.check_leakage`.
+        """
+        for fold in self.folds:
+            check_leakage(utterances, fold, speakers=self.speakers_apart, sentences=sentences)
+
+
+def parse_protocol(protocol: str, utterances: Sequence[Utterance], *, seed: int = 0) -> Protocol:
+    """The folds of a protocol by its name, one of :data:`PROTOCOLS`.
+
+    Parameters
+    ----------
+    protocol
+        ``speakers:K`` (:func:`speaker_folds`), ``loso`` (:func:`leave_one_speaker_out`),
+        ``corpus`` (:func:`leave_one_corpus_out`), ``official`` (:func:`official_folds`),
+        ``random`` or ``random:K`` (:func:`random_folds`).
+    utterances
+        Those of all tables, one after the other.
+    seed
+        Decides which training speakers validate, and how ``random`` deals.
+
+    Raises
+    ------
+    ArgumentInvalid
+        No protocol has that name, or K is not possible.
+    DataInvalid
+        The data do not allow it, such as unknown speakers where speakers are to be kept apart.
+    """
+    kind, colon, number = protocol.partition(":")
+    count = int(number) if number.isascii() and number.isdigit() else None
+    if kind == "random" and (count is not None or not colon):
+        folds = random_folds(utterances, count if colon and count else RANDOM_FOLDS, seed=seed)
+        return Protocol(protocol, random_title(utterances), tuple(folds), speakers_apart=False)
+    if kind == "speakers" and count is not None:
+        return Protocol(protocol, protocol, tuple(speaker_folds(utterances, count, seed=seed)))
+    makers = {
+        "loso": leave_one_speaker_out,
+        "corpus": leave_one_corpus_out,
+        "official": official_folds,
+    }
+    if protocol not in makers:
+        raise ArgumentInvalid(
+            f"{protocol!r} is no known protocol; allowed are {', '.join(PROTOCOLS)}, "
+            "where K is a number of folds, such as speakers:6"
+        )
+    return Protocol(protocol, protocol, tuple(makers[protocol](utterances, seed=seed)))
+
+
+def random_title(utterances: Sequence[Utterance]) -> str:
+    """What a random split is called wherever its score is printed."""
+    known = any(item.speaker is not None for item in utterances if item.emotion is not None)
+    return f"random (speakers {'leak' if known else 'unknown'})"
+
+
+def speaker_folds(utterances: Sequence[Utterance], count: int, *, seed: int = 0) -> list[Fold]:
+    """Deal every corpus's speakers into folds; fold i of all corpora is held out together.
+
+    Speakers are sorted, women first, then men, then the others, and dealt in turn, so that folds
+    are even in number and sex. A corpus with fewer speakers than folds is trained on whole in
+    the folds beyond.
+
+    Parameters
+    ----------
+    utterances
+        Those of all tables, one after the other.
+    count
+        Number of folds, from 2 to the number of speakers of the largest corpus.
+    seed
+        Decides which training speakers validate.
+
+    Raises
+    ------
+    ArgumentInvalid
+        Fewer than two folds, or more than any corpus has speakers.
+    DataInvalid
+        The speakers are not known.
+    """
+    speakers = _speakers_by_corpus(utterances)
+    most = max(map(len, speakers.values()))
+    if not 2 <= count <= most:
+        raise ArgumentInvalid(
+            f"speakers:{count} is not possible; allowed are 2 to {most} folds, as the largest "
+            f"corpus here has {most} speakers"
+        )
+    fold_of: dict[str, int] = {}
+    for corpus, sexes in speakers.items():
+        fold_of |= _deal(corpus, sexes, count)
+    tests: list[list[int]] = [[] for _ in range(count)]
+    for index, item in enumerate(utterances):
+        if item.speaker in fold_of:
+            tests[fold_of[item.speaker]].append(index)
+    return [
+        make_fold(utterances, str(number), test, seed=seed)
+        for number, test in enumerate(tests, start=1)
+    ]
+
+
+def leave_one_speaker_out(utterances: Sequence[Utterance], *, seed: int = 0) -> list[Fold]:
+    """One fold for every speaker of every corpus, trained on all the others.
+
+    Raises
+    ------
+    DataInvalid
+        The speakers are not known, or there is only one.
+    """
+    speakers = list(chain.from_iterable(_speakers_by_corpus(utterances).values()))
+    if len(speakers) < 2:
+        raise DataInvalid(
+            f"{speakers[0]} is the only speaker, so none is left to train on; add a corpus"
+        )
+    said: defaultdict[str | None, list[int]] = defaultdict(list)
+    for index, item in enumerate(utterances):
+        said[item.speaker].append(index)
+    return [make_fold(utterances, speaker, said[speaker], seed=seed) for speaker in speakers]
+
+
+def leave_one_corpus_out(utterances: Sequence[Utterance], *, seed: int = 0) -> list[Fold]:
+    """One fold for every corpus, trained on all the others.
+
+    A speaker who was recorded for two corpora is trained on for neither's test.
+
+    Raises
+    ------
+    DataInvalid
+        There is only one corpus.
+    """
+    corpora = sorted({item.corpus for item in utterances if item.emotion is not None})
+    if len(corpora) < 2:
+        raise DataInvalid(
+            "to leave one corpus out takes two or more with labelled clips, and there "
+            f"{'is ' + corpora[0] + ' alone' if corpora else 'are none'}; add a corpus, or keep "
+            "speakers apart with speakers:K or loso"
+        )
+    return [
+        make_fold(
+            utterances,
+            corpus,
+            [index for index, item in enumerate(utterances) if item.corpus == corpus],
+            seed=seed,
+        )
+        for corpus in corpora
+    ]
+
+
+def official_folds(utterances: Sequence[Utterance], *, seed: int = 0) -> list[Fold]:
+    """Folds of the parts that a corpus's makers have fixed, the column ``split`` of the table.
+
+    Where the parts are named for training and test there is one fold; the part named for
+    validation validates, or training speakers do. Parts of other names, such as the sessions of
+    IEMOCAP, are tested in turn.
+
+    Raises
+    ------
+    DataInvalid
+        A corpus has no parts, or only one.
+    """
+    parts: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for index, item in enumerate(utterances):
+        if item.emotion is not None and item.split is not None:
+            parts[item.corpus][item.split].append(index)
+    for corpus in sorted({item.corpus for item in utterances}):
+        if len(parts[corpus]) < 2:
+            raise DataInvalid(
+                f"{corpus} has no official parts (its table has nothing in the column split); "
+                "choose speakers:K or loso"
+            )
+    uses = [_by_use(own) for own in parts.values()]
+    if all(train and test for train, _, test in uses):
+        train, validation, test = (
+            [index for use in uses for index in use[side]] for side in range(3)
+        )
+        return [_official_fold(utterances, train, validation, test, seed)]
+    return [
+        make_fold(utterances, f"{corpus}-{part}", own[part], seed=seed)
+        for corpus, own in sorted(parts.items())
+        for part in sorted(own)
+    ]
+
+
+def random_folds(utterances: Sequence[Utterance], count: int, *, seed: int = 0) -> list[Fold]:
+    """Clips dealt by chance: the voices that are tested are also trained on.
+
+    Emotions and corpora are dealt evenly. It is here to show what such a split is worth, and for
+    data whose speakers nobody knows.
+
+    Raises
+    ------
+    ArgumentInvalid
+        Fewer than two folds, or more than there are clips.
+    DataInvalid
+        No clip has a label.
+    """
+    labelled = [index for index, item in enumerate(utterances) if item.emotion is not None]
+    if not labelled:
+        raise DataInvalid(_NOTHING)
+    if not 2 <= count <= len(labelled):
+        raise ArgumentInvalid(
+            f"random:{count} is not possible; allowed are 2 to {len(labelled)} folds, the number "
+            "of clips"
+        )
+    return [
+        make_fold(utterances, str(number), test, seed=seed, speakers_apart=False)
+        for number, test in enumerate(
+            deal_clips(utterances, labelled, count, f"{seed}/random"), start=1
+        )
+    ]
+
+
+_NOTHING = "no clip has a label, so there is nothing to split"
+
+
+def _by_use(parts: Mapping[str, list[int]]) -> tuple[list[int], list[int], list[int]]:
+    """Clips of the parts named for training, validation and test."""
+    train: list[int] = []
+    validation: list[int] = []
+    test: list[int] = []
+    for name, indexes in parts.items():
+        if name.casefold() in _TRAIN:
+            train += indexes
+        elif name.casefold() in _VALIDATION:
+            validation += indexes
+        elif name.casefold().startswith("test"):
+            test += indexes
+    return train, validation, test
+
+
+def _official_fold(
+    utterances: Sequence[Utterance],
+    train: Sequence[int],
+    validation: Sequence[int],
+    test: Sequence[int],
+    seed: int,
+) -> Fold:
+    voices, known = (
+        {utterances[index].speaker for index in part} - {None} for part in (test, train)
+    )
+    # Speakers on both sides are left where they are: the guard refuses them, and says who.
+    fold = make_fold(
+        utterances,
+        "official",
+        test,
+        seed=seed,
+        train=train,
+        speakers_apart=not voices & known,
+    )
+    if not validation:
+        return fold
+    deciding = set(for_training(utterances).kept).intersection(validation)
+    return replace(
+        fold,
+        train=tuple(sorted((*fold.train, *fold.validation))),
+        validation=tuple(sorted(deciding)),
+        warnings=(),
+    )
+
+
+def _speakers_by_corpus(utterances: Sequence[Utterance]) -> dict[str, dict[str, str | None]]:
+    """The sex of every speaker with a labelled clip, by corpus; sorted, women first, then men.
+
+    A speaker of two corpora stands with the first of them alone, and so in one fold.
+    """
+    found: defaultdict[str, dict[str, str | None]] = defaultdict(dict)
+    homes = home_corpora(utterances)
+    for item in utterances:
+        if item.emotion is None:
+            continue
+        if item.speaker is None:
+            raise DataInvalid(
+                f"{item.path}: the speakers of {item.corpus} are not known, so they cannot be kept "
+                "apart; name the speakers in the table, or deal the clips by chance with the "
+                "protocol random, whose score flatters",
+                file=item.path,
+            )
+        found[homes[item.speaker]].setdefault(item.speaker, item.sex)
+    if not found:
+        raise DataInvalid(_NOTHING)
+    order = {"female": 0, "male": 1, None: 2}
+    return {
+        corpus: dict(sorted(sexes.items(), key=lambda pair: (order[pair[1]], pair[0])))
+        for corpus, sexes in sorted(found.items())
+    }
+
+
+def _deal(corpus: str, sexes: Mapping[str, str | None], count: int) -> dict[str, int]:
+    convention = _CONVENTIONS.get((corpus, count), {})
+    agreed = {speaker: convention[speaker] for speaker in sexes if speaker in convention}
+    if len(agreed) == len(sexes) and len(set(agreed.values())) == count:
+        return agreed
+    return {speaker: number % count for number, speaker in enumerate(sexes)}

@@ -1,0 +1,133 @@
+"""Scores of a bundle as it is, on clips of voices that it did not hear in training."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from serein.bundle import Bundle, require_vacant
+from serein.corpora import Fold, marks
+from serein.errors import ArgumentInvalid, DataInvalid
+from serein.evaluation.crossvalidation import Robustness
+from serein.evaluation.judging import judge_clips
+from serein.evaluation.outcome import metrics_of, write_folds, write_outcome
+from serein.evaluation.scores import require_classes
+from serein.training.data import Dataset
+
+UNSEEN = "unseen speakers"
+SEEN = "seen in training (no score)"
+UNKNOWN = "unseen clips (speakers unknown)"
+UNCHECKED = "unchecked (the model does not say whom it heard)"
+
+
+def evaluate(
+    bundle: Bundle,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    robustness: Robustness | None = None,
+) -> dict[str, Any]:
+    """Judge a dataset with a bundle, and write what came of it.
+
+    Clips of speakers that the bundle was trained on, and clips of unknown speakers that it was
+    trained on themselves, are left out and counted. Where nothing else is there they are judged
+    all the same, and the outcome is called *seen in training (no score)*.
+
+    Parameters
+    ----------
+    bundle
+        The model.
+    dataset
+        Clips with the bundle's features.
+    folder
+        New or empty; gets ``metrics.json``, ``report.html``, ``folds.json`` and
+        ``predictions.parquet``.
+    robustness
+        Measures the bundle on changed sounds, if asked for.
+
+    Returns
+    -------
+    dict
+        The contents of ``metrics.json``; ``left_out`` counts the clips heard in training,
+        ``unscored`` those of each emotion that the bundle does not know.
+
+    Raises
+    ------
+    ArgumentInvalid
+        If the folder is taken, or the features are not those of the bundle.
+    DataInvalid
+        If no clip has a label that the bundle knows, or one label alone is left of a corpus.
+    """
+    require_vacant(folder)
+    if bundle.manifest.features != dataset.spec:
+        raise ArgumentInvalid(
+            f"the data's features are not those of the model {bundle.manifest.name!r}; load the "
+            "data with the model's features"
+        )
+    everything = range(len(dataset))
+    unheard = [index for index in everything if not _heard(bundle, dataset, index)]
+    title = _title(bundle, dataset, unheard)
+    tested = unheard or list(everything)
+    judged = judge_clips(bundle, dataset, tested, labels=bundle.manifest.labels, fold="all")
+    if not judged:
+        raise DataInvalid(
+            f"no clip has one of the model's labels ({', '.join(bundle.manifest.labels)}); the "
+            f"data hold {', '.join(dataset.labels)}"
+        )
+    require_classes(judged)
+    scored = {(one.utterance.corpus, one.utterance.path) for one in judged}
+    unscored = [
+        one
+        for one in (dataset.utterances[index] for index in tested)
+        if (one.corpus, one.path) not in scored
+    ]
+    manifest = bundle.manifest
+    head = {
+        "recipe": manifest.name,
+        "title": str(manifest.recipe.get("title", manifest.name)),
+        "protocol": title,
+        "speakers_kept_apart": title == UNSEEN,
+        "quick": False,
+        "parameters": manifest.parameters,
+        "seeds": 1,
+    }
+    metrics = {
+        **metrics_of(judged, head),
+        "left_out": len(dataset) - len(tested),
+        "unscored": dict(sorted(Counter(str(one.emotion) for one in unscored).items())),
+        "unreadable": [error.file for error in dataset.failures],
+    }
+    if robustness is not None:
+        metrics["robustness"] = robustness([(bundle, tested)])
+    folder.mkdir(parents=True, exist_ok=True)
+    fold = Fold("all", (), (), tuple(tested))
+    metrics["folds"] = [
+        {
+            "name": fold.name,
+            "clips": {"test": len(judged)},
+            "test_speakers": sorted({one.utterance.speaker or "unknown" for one in judged}),
+        }
+    ]
+    write_folds(folder, [fold], dataset.utterances)
+    write_outcome(folder, metrics, judged)
+    return metrics
+
+
+def _heard(bundle: Bundle, dataset: Dataset, index: int) -> bool:
+    one = dataset.utterances[index]
+    # A clip that has been given a speaker since is known by its sound.
+    found = marks([one, replace(one, speaker=None)])
+    return not set(bundle.manifest.heard).isdisjoint(found)
+
+
+def _title(bundle: Bundle, dataset: Dataset, unheard: Sequence[int]) -> str:
+    """What may be said of a score on the clips that were not heard in training."""
+    if not bundle.manifest.heard:
+        return UNCHECKED
+    if not unheard:
+        return SEEN
+    known = all(dataset.utterances[index].speaker is not None for index in unheard)
+    return UNSEEN if known else UNKNOWN

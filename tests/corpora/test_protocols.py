@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from serein.corpora import (
+    PROTOCOLS,
+    Utterance,
+    leave_one_corpus_out,
+    leave_one_speaker_out,
+    marks,
+    official_folds,
+    parse_protocol,
+    random_folds,
+    speaker_folds,
+)
+from serein.errors import ArgumentInvalid, DataInvalid
+from tests.corpora.test_splits import clip, collections, corpus_of, ravdess, speakers
+
+
+def parted(speaker: str, split: str | None, *, number: int, corpus: str = "a") -> Utterance:
+    """A clip of one of a corpus's official parts."""
+    emotion = ("happy", "sad")[number % 2]
+    return replace(clip(corpus, speaker, number=number, emotion=emotion), split=split)
+
+
+def held(utterances: Sequence[Utterance], indexes: Sequence[int]) -> set[str | None]:
+    return {utterances[index].split for index in indexes}
+
+
+def test_names_of_protocols() -> None:
+    utterances = ravdess(range(1, 25))
+    apart = parse_protocol("speakers:6", utterances)
+    assert list(apart.folds) == speaker_folds(utterances, 6)
+    assert (apart.name, apart.title, apart.speakers_apart) == ("speakers:6", "speakers:6", True)
+    loso = parse_protocol("loso", utterances, seed=3)
+    assert list(loso.folds) == leave_one_speaker_out(utterances, seed=3)
+    assert len(loso.folds) == 24
+    for wrong in (
+        "",
+        "speaker:6",
+        "speakers",
+        "speakers:",
+        "speakers:six",
+        "loso:2",
+        "random:",
+        "random:x",
+        "corpus:2",
+        "official:1",
+        "speakers:-1",
+        "speakers:²",
+    ):
+        with pytest.raises(ArgumentInvalid, match="allowed are speakers:K, loso, corpus, official"):
+            parse_protocol(wrong, utterances)
+    for number in (0, 1, 25):
+        with pytest.raises(ArgumentInvalid, match="allowed are 2 to 24 folds"):
+            parse_protocol(f"speakers:{number}", utterances)
+    for name in ("loso", "random", "speakers:2"):
+        with pytest.raises(DataInvalid, match="no clip has a label"):
+            parse_protocol(name, [replace(item, emotion=None) for item in utterances])
+    assert {name.partition(":")[0] for name in PROTOCOLS} == {
+        *("speakers", "loso", "corpus", "official", "random")
+    }
+
+
+@settings(max_examples=40, deadline=None)
+@given(utterances=collections(), count=st.integers(2, 6), seed=st.integers(0, 3))
+def test_random_folds_test_every_clip_once(
+    utterances: list[Utterance], count: int, seed: int
+) -> None:
+    protocol = parse_protocol(f"random:{count}", utterances, seed=seed)
+    labelled = [i for i, item in enumerate(utterances) if item.emotion is not None]
+    assert sorted(i for fold in protocol.folds for i in fold.test) == labelled
+    protocol.check(utterances)
+    for fold in protocol.folds:
+        assert sorted((*fold.train, *fold.validation, *fold.test)) == labelled
+        # Every corpus and emotion is dealt as evenly as whole clips can be.
+        for key in {(utterances[i].corpus, utterances[i].emotion) for i in labelled}:
+            of_key = Counter(
+                (utterances[i].corpus, utterances[i].emotion) == key for i in labelled
+            )[True]
+            tested = sum((utterances[i].corpus, utterances[i].emotion) == key for i in fold.test)
+            assert of_key // count <= tested <= -(-of_key // count)
+
+
+def test_random_split_is_called_what_it_is() -> None:
+    known = ravdess(range(1, 25))
+    protocol = parse_protocol("random", known)
+    assert protocol.title == "random (speakers leak)"
+    assert not protocol.speakers_apart
+    assert len(protocol.folds) == 5
+    fold = protocol.folds[0]
+    assert speakers(known, fold.test) & speakers(known, fold.train)
+    unknown = [replace(item, speaker=None) for item in known]
+    assert parse_protocol("random:3", unknown).title == "random (speakers unknown)"
+    for number in (0, 1, 49):
+        with pytest.raises(ArgumentInvalid, match="allowed are 2 to 48 folds"):
+            random_folds(known, number)
+
+
+def test_random_folds_do_not_depend_on_the_order() -> None:
+    utterances = corpus_of("a", 3, 3, 0, 6)
+    shuffled = list(utterances)
+    random.Random(5).shuffle(shuffled)
+
+    def tested(items: Sequence[Utterance]) -> list[set[str]]:
+        return [{items[i].path for i in fold.test} for fold in random_folds(items, 4, seed=2)]
+
+    assert tested(utterances) == tested(shuffled)
+
+
+def test_random_split_keeps_sounds_apart_all_the_same() -> None:
+    utterances = corpus_of("a", 3, 3, 0, 6)
+    utterances.append(replace(utterances[1], path="twin.wav"))
+    protocol = parse_protocol("random", utterances)
+    protocol.check(utterances)
+    lost = [warning for fold in protocol.folds for warning in fold.warnings]
+    assert any("their very sound" in warning for warning in lost)
+
+
+def test_one_corpus_is_left_out_at_a_time() -> None:
+    utterances = [*corpus_of("a", 2, 2, 0, 3), *corpus_of("b", 1, 1, 0, 3)]
+    utterances += [clip("w", None, number=number) for number in range(20)]
+    protocol = parse_protocol("corpus", utterances)
+    protocol.check(utterances)
+    assert [fold.name for fold in protocol.folds] == ["a", "b", "w"]
+    for fold in protocol.folds:
+        assert {utterances[i].corpus for i in fold.test} == {fold.name}
+        assert fold.name not in {utterances[i].corpus for i in (*fold.train, *fold.validation)}
+    with pytest.raises(DataInvalid, match="there is a alone"):
+        leave_one_corpus_out(corpus_of("a", 2, 2, 0, 3))
+
+
+def test_voice_of_two_corpora_is_on_one_side() -> None:
+    """Song and speech of one actor are one voice."""
+    spoken = ravdess(range(1, 25))
+    sung = [
+        replace(item, corpus="ravdess-song", path=f"song/{item.path}", sha256=f"sung {item.sha256}")
+        for item in spoken
+    ]
+    utterances = [*sung, *spoken]
+    for name in ("speakers:6", "loso"):
+        protocol = parse_protocol(name, utterances)
+        protocol.check(utterances)
+        tested = [speakers(utterances, fold.test) for fold in protocol.folds]
+        assert sum(map(len, tested)) == len(set().union(*tested)) == 24
+        assert all(
+            {utterances[i].corpus for i in fold.test} == {"ravdess", "ravdess-song"}
+            for fold in protocol.folds
+        )
+    assert speakers(utterances, parse_protocol("speakers:6", utterances).folds[0].test) == {
+        f"ravdess-{actor:02d}" for actor in range(1, 5)
+    }
+    others = [*utterances, *corpus_of("a", 3, 3, 0, 3)]
+    fold = parse_protocol("corpus", others).folds[1]
+    assert {others[i].corpus for i in fold.train} == {"a"}
+    assert fold.warnings == ("48 clips left out of training: their speakers are tested",)
+
+
+@pytest.mark.parametrize("words", [("train", "dev", "test"), ("Training", "Validation", "Test1")])
+def test_official_parts(words: tuple[str, str, str]) -> None:
+    train, validation, test = words
+    utterances = [
+        parted(str(speaker), part, number=number)
+        for speaker, part in enumerate((train, train, validation, test))
+        for number in range(4)
+    ]
+    (fold,) = parse_protocol("official", utterances).folds
+    assert held(utterances, fold.train) == {train}
+    assert held(utterances, fold.validation) == {validation}
+    assert held(utterances, fold.test) == {test}
+    assert len((*fold.train, *fold.validation, *fold.test)) == 16
+
+
+def test_official_parts_without_validation() -> None:
+    utterances = [
+        parted(str(speaker), "test" if speaker > 2 else "train", number=number)
+        for speaker in range(5)
+        for number in range(4)
+    ]
+    protocol = parse_protocol("official", utterances)
+    protocol.check(utterances)
+    (fold,) = protocol.folds
+    assert held(utterances, fold.test) == {"test"}
+    assert not speakers(utterances, fold.train) & speakers(utterances, fold.validation)
+    assert len(fold.validation) == 4
+
+
+def test_official_parts_of_other_names_are_tested_in_turn() -> None:
+    utterances = [
+        parted(f"{session}{sex}", f"session{session}", number=number)
+        for session in range(1, 6)
+        for sex in "FM"
+        for number in range(3)
+    ]
+    protocol = parse_protocol("official", utterances)
+    protocol.check(utterances)
+    assert [fold.name for fold in protocol.folds] == [f"a-session{n}" for n in range(1, 6)]
+    for number, fold in enumerate(protocol.folds, start=1):
+        assert held(utterances, fold.test) == {f"session{number}"}
+
+
+def test_official_parts_that_share_speakers_are_refused() -> None:
+    utterances = [
+        parted(str(number % 3), "train" if number < 6 else "test", number=number)
+        for number in range(9)
+    ]
+    for dev in (False, True):
+        items = list(utterances)
+        if dev:
+            items += [parted("9", "dev", number=number) for number in range(20, 24)]
+        with pytest.raises(DataInvalid, match="speaker a-0 stands in both train and test"):
+            parse_protocol("official", items).check(items)
+
+
+def test_corpus_without_official_parts() -> None:
+    for split in (None, "train"):
+        with pytest.raises(DataInvalid, match="a has no official parts"):
+            official_folds([parted("1", split, number=number) for number in range(4)])
+
+
+def test_marks_tell_voices_and_sounds_without_naming_them() -> None:
+    one, two = clip("a", "anna", number=1), clip("a", "anna", number=2)
+    assert marks([one]) == marks([two]) == marks([one, two])
+    assert marks([clip("a", "bert")]) != marks([one])
+    first, second = clip("w", None, number=1), clip("w", None, number=2)
+    assert len(marks([first, second])) == 2
+    assert all("anna" not in mark for mark in marks([one]))
