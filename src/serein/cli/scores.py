@@ -61,8 +61,9 @@ def print_gap(metrics: Mapping[str, Any]) -> None:
         claimed, honest = 100 * metrics[key], 100 * apart[key]
         typer.echo(
             f"UAR {name}: {metrics['protocol']} {claimed:.1f}, {apart['protocol']} {honest:.1f}: "
-            f"a gap of {claimed - honest:.1f} points that no new voice would see"
+            f"a gap of {claimed - honest:.1f} points"
         )
+    typer.echo("The gap is what the model owes to knowing the voices; no new voice would see it.")
 
 
 def print_folder(folder: Path) -> None:
