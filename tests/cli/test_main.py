@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -100,7 +100,16 @@ def test_options_that_need_a_check_still_get_it(
     assert profile.is_file()
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Commands begun here heed Ctrl-C, even where the tests run in the background and do not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @posix
+@pytest.mark.usefixtures("_interruptible")
 def test_interrupt_keeps_what_was_judged(bundle: Path, clips: list[Path]) -> None:
     # The second file is standard input, which never ends: the first is printed before.
     arguments = ["predict", "--json", "--model", str(bundle), str(clips[0]), "-"]
@@ -113,8 +122,6 @@ def test_interrupt_keeps_what_was_judged(bundle: Path, clips: list[Path]) -> Non
     ) as command:
         assert command.stdout is not None
         assert b'"label"' in command.stdout.readline()
-        # Where it waits for more: Python drops what is raised while an object is being destroyed.
-        time.sleep(0.3)
         command.send_signal(signal.SIGINT)
         _, errors = command.communicate(timeout=30)
     assert command.returncode == 130
