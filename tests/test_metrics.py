@@ -151,10 +151,11 @@ def test_bins_of_confidence_add_up(seed: int, size: int, classes: int, bins: int
     )
 
 
-@pytest.mark.parametrize("bins", [10, 15])
+@pytest.mark.parametrize("bins", [10, 15, 25, 50, 100])
 def test_confidence_on_an_upper_edge_belongs_to_the_bin(bins: int) -> None:
+    """Where the edge times the bins is no whole number, too, as of 7 of 25."""
     for number in range(1, bins + 1):
-        rest = np.full(99, (1 - number / bins) / 99)
+        rest = np.full(999, (1 - number / bins) / 999)
         row = np.r_[number / bins, rest][None]
         (own,) = (one for one in reliability(np.array([0]), row, bins=bins) if one.clips)
         assert (own.low, own.high) == ((number - 1) / bins, number / bins)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,28 @@ def test_evaluate_leaves_out_whom_it_has_heard(
     taken = run("evaluate", model, "--data", table, "-o", tmp_path / "fit")
     assert taken.status == 2
     assert run("evaluate", "no-such-model", "--data", table, "-o", tmp_path / "x").status == 2
+
+
+def test_evaluate_tells_what_it_does_not_score(
+    run: Run, recipe: Path, table: Path, corpus: UtteranceTable, tmp_path: Path
+) -> None:
+    half = _of_actors(corpus, 5)
+    half.write(tmp_path / "half.parquet")
+    model = tmp_path / "model"
+    assert run("train", recipe, "--data", tmp_path / "half.parquet", "-o", model).status == 0
+    others = tuple(
+        replace(one, emotion="bored") if one.emotion == "sad" else one
+        for one in corpus.utterances
+        if one not in half.utterances
+    )
+    UtteranceTable(corpus.root, corpus.corpus, others).write(tmp_path / "others.parquet")
+    ended = run("evaluate", model, "--data", tmp_path / "others.parquet", "-o", tmp_path / "new")
+    assert ended.status == 0
+    assert "6 clips are not scored: the model does not know 'bored'" in ended.err
+    assert _metrics(tmp_path / "new")["unscored"] == {"bored": 6}
+    known = run("evaluate", model, "--data", table, "-o", tmp_path / "known")
+    assert known.status == 0
+    assert "not scored" not in known.err
 
 
 def test_compare(run: Run, recipe: Path, table: Path, tmp_path: Path) -> None:

@@ -102,6 +102,8 @@ def test_random_split_is_called_what_it_is() -> None:
     for number in (0, 1, 49):
         with pytest.raises(ArgumentInvalid, match="allowed are 2 to 48 folds"):
             random_folds(known, number)
+        with pytest.raises(ArgumentInvalid, match="allowed are 2 to 48 folds"):
+            parse_protocol(f"random:{number}", known)
 
 
 def test_random_folds_do_not_depend_on_the_order() -> None:
@@ -219,6 +221,33 @@ def test_official_parts_that_share_speakers_are_refused() -> None:
             parse_protocol("official", items).check(items)
 
 
+def test_official_test_without_names_is_called_so() -> None:
+    utterances = [
+        replace(parted("x", part, number=number), speaker=None)
+        for number, part in enumerate(("train",) * 6 + ("test",) * 4)
+    ]
+    protocol = parse_protocol("official", utterances)
+    protocol.check(utterances)
+    assert protocol.title == "official (speakers unknown)"
+    assert not protocol.honest
+    assert protocol.speakers_apart
+
+
+def test_a_part_for_evaluation_tests_where_no_other_does() -> None:
+    parts = ("train", "train", "eval")
+    utterances = [
+        parted(str(speaker), part, number=10 * speaker + number)
+        for speaker, part in enumerate(parts)
+        for number in range(4)
+    ]
+    (fold,) = parse_protocol("official", utterances).folds
+    assert held(utterances, fold.test) == {"eval"}
+    only = [item for item in utterances if item.split == "train"]
+    decided = [replace(item, split="dev") for item in utterances if item.split == "eval"]
+    with pytest.raises(DataInvalid, match="none is named 'test'"):
+        parse_protocol("official", [*only, *decided])
+
+
 def test_corpus_without_official_parts() -> None:
     for split in (None, "train"):
         with pytest.raises(DataInvalid, match="a has no official parts"):
@@ -227,8 +256,11 @@ def test_corpus_without_official_parts() -> None:
 
 def test_marks_tell_voices_and_sounds_without_naming_them() -> None:
     one, two = clip("a", "anna", number=1), clip("a", "anna", number=2)
-    assert marks([one]) == marks([two]) == marks([one, two])
-    assert marks([clip("a", "bert")]) != marks([one])
+    # The voice is known again in another recording, and the recording under another name.
+    assert marks([one]) & marks([two])
+    renamed = replace(one, corpus="b", speaker="b-x")
+    assert marks([one]) & marks([renamed])
+    assert not marks([one]) & marks([clip("a", "bert")])
     first, second = clip("w", None, number=1), clip("w", None, number=2)
     assert len(marks([first, second])) == 2
     assert all("anna" not in mark for mark in marks([one]))

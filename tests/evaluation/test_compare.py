@@ -15,7 +15,7 @@ from serein.evaluation import Judged, score
 from serein.evaluation.compare import COMPARISON_FILE, COMPARISON_PAGE, compare
 from serein.evaluation.outcome import METRICS_FILE
 from serein.evaluation.predictions import PREDICTIONS_FILE, write_predictions
-from serein.evaluation.scores import MEANS, SUFFIX
+from serein.evaluation.scores import MEANS, SUFFIX, Strata
 from serein.metrics import DRAWS
 from tests.evaluation.judgements import HEAD, answer, voices, write_run
 from tests.training.synthetic import LABELS
@@ -72,7 +72,32 @@ def test_a_better_run_is_told_from_chance(runs: dict[str, Path], tmp_path: Path)
         assert pair["difference" + suffix] == pytest.approx(0.3, abs=0.1)
         low, high = pair["interval" + suffix]
         assert 0 < low < pair["difference" + suffix] < high
-        assert pair["p" + suffix] == pytest.approx(2 / (DRAWS + 1))
+        # Eight speakers can agree by chance once in so many; the draws alone would say 0.001.
+        assert pair["p" + suffix] == 2 / 2**8 > 2 / (DRAWS + 1)
+
+
+def test_rounding_is_no_difference(run: Write, tmp_path: Path) -> None:
+    """As many errors on another emotion: the recalls are the same, but added in other order."""
+    runs = {
+        hard: [
+            answer(
+                emotion,
+                "happy" if emotion == hard and number else emotion,
+                path=f"{name}/{emotion}-{number}.wav",
+                speaker=name,
+            )
+            for name in NAMES
+            for emotion in LABELS
+            for number in range(3)
+        ]
+        for hard in ("angry", "sad")
+    }
+    assert len({Strata.of(judged).uar("unknown") for judged in runs.values()}) == 2
+    pair = _pair(compare([run(name, judged) for name, judged in runs.items()], tmp_path / "out"))
+    for suffix in SUFFIXES:
+        assert pair["difference" + suffix] == 0
+        assert pair["interval" + suffix] == [0, 0]
+        assert pair["p" + suffix] == 1
 
 
 def test_differences_are_those_of_a_slow_paired_bootstrap(
@@ -312,7 +337,16 @@ def test_a_taken_output(runs: dict[str, Path], tmp_path: Path) -> None:
         assert sorted(taken.iterdir()) == before
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "{}", '{"recipe": "x"}', "\ud800"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[1, 2]", "{}", '{"recipe": "x"}', "\ud800"),
+        *("null", "3", "true", "NaN"),
+        json.dumps(" ".join(HEAD)),  # a text in which every key is found
+        pytest.param("[" * 100_000, id="too deep"),
+        pytest.param('{"recipe":' * 100_000, id="too deep a table"),
+    ],
+)
 def test_damaged_metrics(text: str, runs: dict[str, Path], run: Write, tmp_path: Path) -> None:
     broken = run("broken", voices(NAMES[:3], 0.8))
     (broken / METRICS_FILE).write_bytes(text.encode("utf-8", errors="surrogatepass"))
@@ -332,6 +366,17 @@ def test_metrics_that_lack_something(
     (old / METRICS_FILE).write_text(json.dumps(values), encoding="utf-8")
     with pytest.raises(DataInvalid, match=f"old: its metrics lack a usable {key}; run it again"):
         compare([runs["good"], old], tmp_path / "out")
+
+
+@pytest.mark.parametrize("key", ["recipe", "protocol"])
+@pytest.mark.parametrize("value", [["x"], {"x": 1}, None, 3])
+def test_metrics_that_name_nothing(
+    key: str, value: Any, runs: dict[str, Path], run: Write, tmp_path: Path
+) -> None:
+    odd = run("odd", voices(NAMES[:3], 0.8), **{key: value})
+    with pytest.raises(DataInvalid, match=f"odd: its metrics lack a usable {key}; run it again"):
+        compare([runs["good"], odd], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_of_something_else(runs: dict[str, Path], run: Write, tmp_path: Path) -> None:

@@ -13,7 +13,14 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from serein.bundle import Bundle
-from serein.corpora import Utterance, UtteranceTable, folds_from_dict
+from serein.corpora import (
+    Fold,
+    Protocol,
+    Utterance,
+    UtteranceTable,
+    folds_from_dict,
+    parse_protocol,
+)
 from serein.errors import ArgumentInvalid, DataInvalid
 from serein.evaluation import FoldDone, crossvalidate
 from serein.evaluation.compare import compare
@@ -22,6 +29,7 @@ from serein.evaluation.crossvalidation import (
     SPEAKERS_APART_FOLDER,
     quick_recipe,
     quick_table,
+    run_names,
 )
 from serein.evaluation.fairness import fairness
 from serein.evaluation.outcome import FOLDS_FILE, METRICS_FILE, REPORT_FILE
@@ -231,7 +239,11 @@ def _changed(dataset: Dataset, change: Callable[[Utterance], Utterance]) -> Data
 
 def _of_speakers(dataset: Dataset, *actors: int) -> Dataset:
     names = {f"ravdess-{actor:02d}" for actor in actors}
-    kept = [i for i, one in enumerate(dataset.utterances) if one.speaker in names]
+    return _kept(dataset, lambda one: one.speaker in names)
+
+
+def _kept(dataset: Dataset, wanted: Callable[[Utterance], bool]) -> Dataset:
+    kept = [i for i, one in enumerate(dataset.utterances) if wanted(one)]
     return replace(
         dataset,
         utterances=tuple(dataset.utterances[index] for index in kept),
@@ -329,6 +341,99 @@ def test_a_random_split_stands_alone_where_nothing_else_is_to_be_had(
         assert all(fold["test_speakers"] == ["unknown"] for fold in metrics["folds"])
 
 
+def _of_one_emotion(dataset: Dataset) -> Dataset:
+    """One of two speakers says nothing but angry, the other angry and sad."""
+
+    def change(one: Utterance) -> Utterance:
+        angry = one.speaker == "ravdess-01" or one.emotion == "angry"
+        return replace(one, emotion="angry" if angry else "sad")
+
+    return _changed(_of_speakers(dataset, 1, 2), change)
+
+
+def _of_few_clips(dataset: Dataset) -> Dataset:
+    """One of two speakers says three emotions, and each but once; the other more often."""
+    kept = _kept(
+        _of_speakers(dataset, 1, 2),
+        lambda one: (
+            one.speaker == "ravdess-01" or (one.sentence == "1" and one.emotion != "neutral")
+        ),
+    )
+    return _changed(
+        kept, lambda one: replace(one, emotion="sad") if one.emotion == "neutral" else one
+    )
+
+
+def _of_other_emotions(dataset: Dataset) -> Dataset:
+    """One of five speakers, tested alone, says nothing that the recipe knows."""
+    return _changed(
+        _of_speakers(dataset, 1, 2, 3, 4, 5),
+        lambda one: replace(one, emotion="calm") if one.speaker == "ravdess-01" else one,
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_of_one_emotion, "training clips hold 1 of the recipe's labels (angry of "),
+        # The women are tested first, so that here one fold is trained before the other fails.
+        (_of_few_clips, "at least one emotion needs two clips"),
+        (_of_other_emotions, "tests no clip of the recipe's labels"),
+    ],
+    ids=["one emotion", "few clips", "other emotions"],
+)
+def test_a_counterpart_that_cannot_be_had_does_not_cost_the_run(
+    change: Callable[[Dataset], Dataset], told: str, functionals: Dataset, tmp_path: Path
+) -> None:
+    recipe = replace(svm_recipe(), labels=LABELS)
+    metrics = crossvalidate(recipe, change(functionals), "random:4", tmp_path)
+    assert told in metrics["speakers_apart_failed"]
+    assert "speakers_apart" not in metrics
+    assert list(metrics)[-1] == "folds"
+    assert _metrics(tmp_path) == metrics
+    assert len(_predictions(tmp_path)) == metrics["clips"] > 0
+    assert (tmp_path / REPORT_FILE).is_file()
+    assert not (tmp_path / SPEAKERS_APART_FOLDER / METRICS_FILE).exists()
+
+
+def test_the_counterpart_keeps_sentences_apart_as_well(
+    functionals: Dataset, tmp_path: Path
+) -> None:
+    few = _of_speakers(functionals, 1, 2, 3, 4)
+    folds = parse_protocol("random:2", few.utterances).folds
+    fold_of = {index: fold.name for fold in folds for index in fold.test}
+    # Chance happens to have dealt by sentence, of which every speaker says both.
+    utterances = [replace(one, sentence=fold_of[i]) for i, one in enumerate(few.utterances)]
+    dataset = replace(few, utterances=tuple(utterances))
+    free = crossvalidate(svm_recipe(), dataset, "random:2", tmp_path / "free")
+    assert free["speakers_apart"]["protocol"] == "speakers:2"
+    assert "speakers_apart_failed" not in free
+    strict = crossvalidate(
+        svm_recipe(), dataset, "random:2", tmp_path / "strict", sentences_apart=True
+    )
+    assert strict["uar"] == free["uar"]
+    told = r"sentence '\d' of ravdess stands in both train and test"
+    assert re.search(told, strict["speakers_apart_failed"])
+
+
+def test_speakers_of_two_corpora_make_no_folds_of_their_own(
+    functionals: Dataset, tmp_path: Path
+) -> None:
+    """Six speak in ravdess, but three of them are counted with emovo, where they speak too."""
+
+    def move(one: Utterance) -> Utterance:
+        both = str(one.speaker) <= "ravdess-03" and one.sentence == "1"
+        return replace(one, corpus="emovo") if both else one
+
+    dataset = _changed(_of_speakers(functionals, 1, 2, 3, 4, 5, 6), move)
+    metrics = crossvalidate(svm_recipe(), dataset, "random:4", tmp_path)
+    assert {name: line["speakers"] for name, line in metrics["corpora"].items()} == {
+        "emovo": 3,
+        "ravdess": 6,
+    }
+    assert metrics["speakers_apart"]["protocol"] == "speakers:3"
+
+
 # Corpora and their parts
 
 
@@ -412,6 +517,21 @@ def test_a_corpus_of_nothing_but_unheard_labels(corpora: Dataset, tmp_path: Path
         crossvalidate(svm_recipe(), dataset, "corpus", tmp_path)
 
 
+def test_a_corpus_with_one_emotion_in_common(corpora: Dataset, tmp_path: Path) -> None:
+    other = {"angry": "calm", "neutral": "fearful"}
+    dataset = _changed(
+        corpora,
+        lambda one: (
+            replace(one, emotion=other.get(str(one.emotion), one.emotion))
+            if one.corpus == "emovo"
+            else one
+        ),
+    )
+    told = "emovo has only happy in common with the model, .* leave the corpus out"
+    with pytest.raises(DataInvalid, match=told):
+        crossvalidate(svm_recipe(), dataset, "corpus", tmp_path)
+
+
 def test_the_parts_of_a_corpus_s_makers(functionals: Dataset, tmp_path: Path) -> None:
     def part(one: Utterance) -> Utterance:
         split = "test" if str(one.speaker) > "ravdess-06" else "train"
@@ -474,22 +594,44 @@ def test_any_name_of_a_speaker_makes_a_folder(functionals: Dataset, tmp_path: Pa
         "ravdess-03": "...",
         "ravdess-04": "ravdess-a b",
         "ravdess-05": "ravdess-a-b",
+        "ravdess-06": "ravdess-" + 300 * "a",
+        "ravdess-07": "ravdess-x",
+        "ravdess-08": "ravdess-X",
     }
-    dataset = _changed(
-        _of_speakers(functionals, 1, 2, 3, 4, 5),
-        lambda one: replace(one, speaker=names[str(one.speaker)]),
-    )
+    dataset = _changed(functionals, lambda one: replace(one, speaker=names[str(one.speaker)]))
     folder = tmp_path / "deep" / "run"
     metrics = crossvalidate(svm_recipe(), dataset, "loso", folder)
     assert {fold["name"] for fold in metrics["folds"]} == {*names.values()}
     assert {row["fold"] for row in _predictions(folder)} == {*names.values()}
     folders = [path.name for path in folder.iterdir() if path.is_dir()]
-    assert len(folders) == len(names)
+    assert len({name.casefold() for name in folders}) == len(names)
     assert "fold-ravdess-a-b" in folders
     for name in folders:
         assert re.fullmatch(r"fold-[\w.-]*\w", name)
         Bundle.load(folder / name)
     assert [path.name for path in tmp_path.iterdir()] == ["deep"]
+
+
+def test_folders_of_folds_are_told_apart_on_any_system() -> None:
+    def folders(names: Sequence[str], **seeds: int) -> list[str]:
+        folds = tuple(Fold(name, (), (), ()) for name in names)
+        return run_names(Protocol("loso", "loso", folds), **({"seeds": 1, "seed": 0} | seeds))
+
+    plain = ["1", "a-b", "ravdess-01", "x.y_Z"]
+    assert folders(plain) == [f"fold-{name}" for name in plain]
+    spaces = ["a b", "a-b", "a/b", "a\\b", "a:b", " a b "]
+    long = [300 * "a", 299 * "a" + "b", 60 * "a", 61 * "a"]
+    cases = ["x", "X", "Anna", "ANNA", "anna"]
+    odd = ["...", "..", ".", "é", "è", "con ", "con"]
+    names = [*spaces, *long, *cases, *odd]
+    found = folders(names)
+    assert len({name.casefold() for name in found}) == len(names)
+    for name in found:
+        assert re.fullmatch(r"fold-[A-Za-z0-9_.-]*[A-Za-z0-9_]", name)
+        assert len(name) <= 80
+    assert folders(names, seeds=2, seed=1) == [f"seed-1-{name}" for name in found]
+    # Where no other differs from it by case alone a name is kept.
+    assert folders(["x", "Anna"]) == ["fold-x", "fold-Anna"]
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,8 @@ def _part(dataset: Dataset, indexes: Sequence[int]) -> Dataset:
     )
 
 
-def _heard(bundle: Bundle, heard: Sequence[str]) -> Bundle:
-    return Bundle(bundle.folder, replace(bundle.manifest, heard=tuple(heard)))
+def _heard(bundle: Bundle, heard: frozenset[str]) -> Bundle:
+    return Bundle(bundle.folder, replace(bundle.manifest, heard=heard))
 
 
 def _nameless(one: Utterance) -> Utterance:
@@ -66,6 +66,7 @@ def test_speakers_heard_in_training_are_left_out(folder: Path) -> None:
     assert metrics["protocol"] == UNSEEN == "unseen speakers"
     assert metrics["speakers_kept_apart"] is True
     assert (metrics["clips"], metrics["left_out"], metrics["speakers"]) == (16, 48, 2)
+    assert metrics["unscored"] == {}
     (fold,) = metrics["folds"]
     assert fold["test_speakers"] == TESTED
     assert fold["clips"] == {"test": 16}
@@ -158,6 +159,30 @@ def test_clips_of_unknown_speakers_are_told_by_their_sound(
     assert evaluate(everything, nameless, tmp_path / "all")["protocol"] == SEEN
 
 
+def test_clips_heard_without_a_name_are_known_by_their_sound(
+    svm_bundle: Bundle, functionals: Dataset, tmp_path: Path
+) -> None:
+    """Whoever finds out who speaks does not make them voices that the model never heard."""
+    trained = [one for one in functionals.utterances if one.speaker not in TESTED]
+    bundle = _heard(svm_bundle, marks(map(_nameless, trained)))
+    metrics = evaluate(bundle, functionals, tmp_path / "some")
+    assert (metrics["clips"], metrics["left_out"]) == (16, 48)
+    assert metrics["folds"][0]["test_speakers"] == TESTED
+    everything = _heard(svm_bundle, marks(map(_nameless, functionals.utterances)))
+    metrics = evaluate(everything, functionals, tmp_path / "all")
+    assert metrics["protocol"] == SEEN
+    assert metrics["speakers_kept_apart"] is False
+
+
+def test_recording_is_known_again_under_another_name(
+    svm_bundle: Bundle, functionals: Dataset, tmp_path: Path
+) -> None:
+    """The clips of a corpus, given as one's own, are no new voices."""
+    renamed = _with(functionals, lambda one: replace(one, corpus="csv", speaker="csv-anna"))
+    metrics = evaluate(svm_bundle, renamed, tmp_path)
+    assert (metrics["clips"], metrics["left_out"]) == (16, 48)
+
+
 def test_one_clip_of_nobody_known_makes_the_speakers_unknown(
     svm_bundle: Bundle, functionals: Dataset, tmp_path: Path
 ) -> None:
@@ -172,7 +197,7 @@ def test_one_clip_of_nobody_known_makes_the_speakers_unknown(
 def test_a_bundle_that_does_not_say_whom_it_heard(
     svm_bundle: Bundle, functionals: Dataset, tmp_path: Path
 ) -> None:
-    metrics = evaluate(_heard(svm_bundle, ()), functionals, tmp_path)
+    metrics = evaluate(_heard(svm_bundle, frozenset()), functionals, tmp_path)
     assert metrics["protocol"] == UNCHECKED
     assert metrics["protocol"].startswith("unchecked")
     assert metrics["speakers_kept_apart"] is False
@@ -187,7 +212,10 @@ def test_other_corpora_are_scored_beside_each_other(
     def move(one: Utterance) -> Utterance:
         if one.speaker in TESTED:
             return one
-        return replace(one, corpus="emovo", speaker=f"emovo-{one.speaker}", language="it")
+        other = f"emovo {one.sha256}"
+        return replace(
+            one, corpus="emovo", speaker=f"emovo-{one.speaker}", language="it", sha256=other
+        )
 
     metrics = evaluate(svm_bundle, _with(functionals, move), tmp_path)
     assert metrics["protocol"] == UNSEEN
@@ -207,6 +235,7 @@ def test_labels_that_the_bundle_lacks_are_not_scored(
     metrics = evaluate(svm_bundle, dataset, tmp_path)
     assert metrics["classes"] == ["angry", "happy", "neutral"]
     assert (metrics["clips"], metrics["left_out"]) == (12, 48)
+    assert metrics["unscored"] == {"bored": 4}  # of the clips that are not left out
     assert set(metrics["corpora"]["ravdess"]["recalls"]) == {"angry", "happy", "neutral"}
     for one in read_predictions(tmp_path / PREDICTIONS_FILE):
         assert one.utterance.emotion != "bored"
@@ -221,6 +250,27 @@ def test_nothing_to_judge(svm_bundle: Bundle, functionals: Dataset, tmp_path: Pa
     told = r"labels \(angry, happy, neutral, sad\); the data hold bored, fearful, surprised"
     with pytest.raises(DataInvalid, match=told):
         evaluate(svm_bundle, dataset, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_emotion_in_common_is_no_score(
+    svm_bundle: Bundle, functionals: Dataset, tmp_path: Path
+) -> None:
+    """Whatever the model says, it could not be wrong."""
+    other = {"angry": "bored", "neutral": "fearful", "sad": "surprised"}
+    dataset = _with(
+        functionals, lambda one: replace(one, emotion=other.get(str(one.emotion), one.emotion))
+    )
+    told = "ravdess has only happy in common with the model, .* leave the corpus out"
+    with pytest.raises(DataInvalid, match=told):
+        evaluate(svm_bundle, dataset, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_features_of_another_kind(svm_bundle: Bundle, log_mel: Dataset, tmp_path: Path) -> None:
+    name = svm_bundle.manifest.name
+    with pytest.raises(ArgumentInvalid, match=f"features are not those of the model '{name}'"):
+        evaluate(svm_bundle, log_mel, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

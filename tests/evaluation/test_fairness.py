@@ -157,6 +157,34 @@ def test_sexes_are_compared_where_both_speak() -> None:
     assert "language" not in found
 
 
+def test_sexes_are_compared_over_what_both_say() -> None:
+    """That women are not asked for what is hard is no merit of theirs."""
+    judged = _sexes(0.8, 0.8)
+    lacking = [
+        one for one in judged if (one.utterance.sex, one.utterance.emotion) != ("female", "sad")
+    ]
+    shared = [one for one in judged if one.utterance.emotion != "sad"]
+    found = fairness(lacking)
+    assert found["sex"]["classes"] == ["angry", "happy", "neutral"]
+    assert found == fairness(shared)
+    # What they say in one corpus is no reason to compare it in another.
+    elsewhere = [
+        one
+        for one in _sexes(0.2, 0.9, prefix="b-", corpus="emovo")
+        if one.utterance.sex == "male" or one.utterance.emotion == "sad"
+    ]
+    assert fairness([*judged, *elsewhere])["sex"] == fairness(judged)["sex"]
+    assert "sex" not in fairness(elsewhere)
+
+
+def test_a_speaker_of_two_corpora_is_one_of_the_group() -> None:
+    found = fairness([*_sexes(0.8, 0.7), *_sexes(0.6, 0.7, corpus="emovo")])
+    assert {name: group["speakers"] for name, group in found["sex"]["groups"].items()} == {
+        "female": 8,
+        "male": 8,
+    }
+
+
 def test_corpora_and_languages_over_the_classes_that_all_hold() -> None:
     names = [[f"{corpus}-{number}" for number in range(4)] for corpus in "abc"]
     judged = [

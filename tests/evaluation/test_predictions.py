@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from serein.errors import DataInvalid
+from serein.errors import DataInvalid, DependencyMissing
 from serein.evaluation import Judged, score
 from serein.evaluation.predictions import PREDICTIONS_FILE, read_predictions, write_predictions
 from serein.evaluation.scores import SUFFIX, score_corpora
@@ -138,6 +139,18 @@ def test_a_table_of_other_contents(column: str, value: Any, table: Path, tmp_pat
     pyarrow.parquet.write_table(changed, tmp_path / "other.parquet")
     with pytest.raises(DataInvalid):
         read_predictions(tmp_path / "other.parquet")
+
+
+def test_what_to_install_where_pyarrow_is_missing(
+    judged: list[Judged], table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    advice = r'pip install "serein\[corpora\]"'
+    with pytest.raises(DependencyMissing, match=advice):
+        read_predictions(table)
+    with pytest.raises(DependencyMissing, match=advice):
+        write_predictions(judged, tmp_path / "new.parquet")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_clip_as_sure_of_two_classes_goes_to_the_first(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from sklearn.metrics import (
 )
 
 from serein.bundle import MODES, Mode
+from serein.errors import DataInvalid
 from serein.evaluation import Judged, score
 from serein.evaluation.scores import (
     COVERAGES,
@@ -25,6 +26,7 @@ from serein.evaluation.scores import (
     Strata,
     in_four_classes,
     mean_over_corpora,
+    require_classes,
     score_corpora,
     uar_interval,
 )
@@ -195,6 +197,18 @@ def test_strata_draw_speakers_of_each_corpus() -> None:
         assert held[0] < strata.uar(mode) < held[1]
 
 
+def test_a_speaker_of_two_corpora_counts_once() -> None:
+    judged = [
+        *voices(["s-1", "s-2", "s-3"], 0.9),
+        *voices(["s-2", "s-3", "s-4"], 0.6, corpus="emovo"),
+        answer("sad", "sad", speaker=None, path="nobody.wav"),
+    ]
+    strata = Strata.of(judged)
+    assert strata.speakers == 4
+    # Within a corpus each is drawn all the same.
+    assert [answers.known for answers in strata.answers] == [3, 3]
+
+
 def test_interval_over_several_seeds_is_around_their_mean() -> None:
     good, poor = (
         voices([f"a-{n}" for n in range(8)], 0.9),
@@ -214,6 +228,15 @@ def test_a_corpus_of_two_speakers_leaves_no_interval_of_the_mean() -> None:
     assert strata.draws("unknown") is None
     assert uar_interval(judged, "enrolled") is None
     assert 0 < strata.uar("unknown") < 1
+
+
+def test_one_class_alone_is_no_score() -> None:
+    judged = _two_corpora()
+    require_classes(judged)
+    alone = answer("happy", "happy", classes=("happy",), corpus="tess")
+    told = "tess has only happy in common .* takes 2 emotions or more; leave the corpus out"
+    with pytest.raises(DataInvalid, match=told):
+        require_classes([*judged, alone])
 
 
 # Listeners
@@ -303,10 +326,9 @@ def test_four_classes_of_a_corpus_that_lacks_some() -> None:
     whole = voices(["c-1"], 0.6)
     found = in_four_classes([*lacking, *alone, *whole])
     classes = {one.utterance.corpus: one.classes for one in found}
-    # Of a corpus with a single one of the classes there is nothing to tell apart.
-    assert classes == {"emovo": ("neutral", "sad"), "ravdess": tuple(FOUR_CLASSES)}
-    assert sum(one.utterance.corpus == "emovo" for one in found) == len(lacking) * 2 / 3
-    assert in_four_classes(alone) == []
+    # Two of the four are easier to tell apart than all of them, and would be no such score.
+    assert classes == {"ravdess": tuple(FOUR_CLASSES)}
+    assert in_four_classes([*lacking, *alone]) == []
 
 
 def test_four_classes_change_nothing_where_there_are_no_others() -> None:
@@ -322,6 +344,6 @@ def test_four_classes_change_nothing_where_there_are_no_others() -> None:
 
 
 def test_probabilities_that_leave_nothing_to_four_classes_are_even() -> None:
-    classes = ("angry", "happy", "surprised")
+    classes = ("angry", "happy", "neutral", "sad", "surprised")
     (found,) = in_four_classes([answer("angry", "surprised", classes=classes, sure=1.0)])
-    assert found.unknown.tolist() == [0.5, 0.5]
+    assert found.unknown.tolist() == [0.25] * 4

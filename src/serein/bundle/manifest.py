@@ -81,8 +81,8 @@ class Manifest:
     recipe
         The recipe it was trained by.
     heard
-        Marks of the voices and sounds that it was trained on or chosen by, hashes without names,
-        so that a score on them can be told from a score on unseen speakers.
+        Marks of the voices and sounds that it was trained on or chosen by: hashes, no names, so
+        that a score on them can be told from a score on unseen speakers.
     """
 
     name: str
@@ -96,7 +96,7 @@ class Manifest:
     corpora: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
-    heard: tuple[str, ...] = ()
+    heard: frozenset[str] = frozenset()
 
     def as_dict(self) -> dict[str, Any]:
         """The manifest as plain values."""
@@ -125,7 +125,7 @@ class Manifest:
             "corpora": dict(self.corpora),
             "scores": dict(self.scores),
             "recipe": dict(self.recipe),
-            "heard": list(self.heard),
+            "heard": " ".join(sorted(self.heard)),
         }
 
     def write(self, folder: Path) -> None:
@@ -201,7 +201,7 @@ def _from_dict(values: Mapping[str, Any]) -> Manifest:
         corpora=_mapping(values, "corpora"),
         scores=_mapping(values, "scores"),
         recipe=_mapping(values, "recipe"),
-        heard=tuple(str(mark) for mark in values.get("heard", ())),
+        heard=frozenset(str(values.get("heard", "")).split()),
     )
 
 

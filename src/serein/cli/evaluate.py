@@ -57,11 +57,13 @@ def evaluate(
     from serein.bundle import Bundle, require_vacant
     from serein.evaluation import evaluate as evaluate_bundle
     from serein.evaluation.evaluate import SEEN, UNCHECKED, UNKNOWN
+    from serein.evaluation.outcome import prepare_folder
 
     require_vacant(output)
     model = Bundle.load(bundle)
     conditions = wanted_conditions(robustness, noise)
     tables = load_tables(data)
+    prepare_folder(output)
     dataset = load_features(
         tables, model.manifest.features, workers=workers, store=store, no_store=no_store
     )

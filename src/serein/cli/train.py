@@ -152,6 +152,7 @@ def crossval(
     from serein.corpora import parse_protocol
     from serein.evaluation import crossvalidate
     from serein.evaluation.crossvalidation import choose_folds, run_names
+    from serein.evaluation.outcome import prepare_folder
     from serein.labels import LABELS
     from serein.training.dependencies import require_training
     from serein.training.recipe import load_recipe
@@ -166,6 +167,7 @@ def crossval(
         loaded, tables = _quick(loaded, tables)
     # Asked for in vain, a protocol or fold is refused before hours of features.
     chosen = choose_folds(parse_protocol(protocol, utterances_of(tables)), fold or ())
+    prepare_folder(output)
     dataset = load_features(
         tables, loaded.features, workers=workers, store=store, no_store=no_store
     )
@@ -242,6 +244,7 @@ def _report_fold(done: FoldDone) -> None:
     for warning in done.warnings:
         complain("warning", f"fold {done.name}: {warning}")
     complain(
-        f"fold {done.name} ({done.number} of {done.count})",
+        f"{f'seed {done.seed}, ' if done.seed else ''}fold {done.name} "
+        f"({done.number} of {done.count})",
         f"UAR {100 * done.scores['uar']:.1f} U, {100 * done.scores['uar_enrolled']:.1f} E",
     )

@@ -14,9 +14,10 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from serein.corpora.readers import Archive, Corpus, find_corpus
@@ -147,8 +148,15 @@ def _is_complete(corpus: Corpus, folder: Path) -> bool:
 
 def _require_vacant(corpus: Corpus, folder: Path) -> None:
     """Make sure that nothing is replaced but what an earlier call put there."""
-    foreign = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    if foreign and not any((folder / WORKSHOP).glob("*")):
+    foreign = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    workshop = list((folder / WORKSHOP).glob("*"))
+    receipts = [path for path in workshop if path.suffix == ".json"]
+    for receipt in receipts:
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            files = json.loads(receipt.read_text(encoding="utf-8"))["files"]
+            foreign -= {PurePosixPath(file).parts[0] for file in files}
+    # Without a receipt for them they may be of an unpacking that was broken off.
+    if foreign and len(workshop) == len(receipts):
         raise ArgumentInvalid(
             f"{folder} exists and is not an empty folder; name another one, or, if {corpus.name} "
             f"is what it holds: {scan_command(corpus, folder)}"

@@ -127,13 +127,20 @@ _WAY_OUT = {
 }
 
 
-def marks(utterances: Iterable[Utterance]) -> tuple[str, ...]:
-    """What a bundle keeps of the voices that it was trained on, sorted: hashes, never names.
+MARK_LENGTH = 10
+"""Letters of a mark: enough that two of a million things hardly ever share one by chance."""
 
-    One for every known speaker, and one for the sound of every clip of an unknown one.
+
+def marks(utterances: Iterable[Utterance]) -> frozenset[str]:
+    """What a bundle keeps of what it was trained on: hashes, never names.
+
+    One for every known speaker and one for every sound, so that a recording is known again under
+    another name, and another recording of the same speaker too.
     """
-    heard = {item.speaker or f"sound {item.sha256}" for item in utterances}
-    return tuple(sorted(hashlib.sha256(name.encode()).hexdigest()[:16] for name in heard))
+    heard: set[str] = set()
+    for item in utterances:
+        heard |= {f"sound {item.sha256}"} | ({item.speaker} if item.speaker else set())
+    return frozenset(hashlib.sha256(name.encode()).hexdigest()[:MARK_LENGTH] for name in heard)
 
 
 def _refuse_shared(
@@ -173,4 +180,5 @@ def _lone_speakers(
         for speakers in corpora.values()
         if len(speakers) == 1
         for speaker, sentences in speakers.items()
+        if speaker is not None
     }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 
 from serein.corpora.leakage import check_leakage, for_training
+from serein.corpora.readers.words import PARTS
 from serein.corpora.splits import Fold, deal_clips, home_corpora, make_fold
 from serein.corpora.table import Utterance
 from serein.errors import ArgumentInvalid, DataInvalid
@@ -28,8 +29,6 @@ PROTOCOLS: Mapping[str, str] = {
 _CONVENTIONS: dict[tuple[str, int], dict[str, int]] = {
     ("ravdess", 6): {f"ravdess-{actor:02d}": (actor - 1) // 4 for actor in range(1, 25)},
 }
-_TRAIN = ("train", "training")
-_VALIDATION = ("validation", "valid", "val", "dev", "development", "evaluation", "eval")
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,21 @@ class Protocol:
     folds
         One or more.
     speakers_apart
-        Whether no known speaker is both trained on and tested. If not, a score flatters.
+        Whether no known speaker may be both trained on and tested.
+    known
+        Whether the tested speakers are known where that matters.
     """
 
     name: str
     title: str
     folds: tuple[Fold, ...]
     speakers_apart: bool = True
+    known: bool = True
+
+    @property
+    def honest(self) -> bool:
+        """Whether a score over the folds is of voices that the training surely never heard."""
+        return self.speakers_apart and self.known
 
     def check(self, utterances: Sequence[Utterance], *, sentences: bool = False) -> None:
         """Refuse every fold that leaks more than the title says.
@@ -89,7 +96,7 @@ def parse_protocol(protocol: str, utterances: Sequence[Utterance], *, seed: int 
     kind, colon, number = protocol.partition(":")
     count = int(number) if number.isascii() and number.isdigit() else None
     if kind == "random" and (count is not None or not colon):
-        folds = random_folds(utterances, count if colon and count else RANDOM_FOLDS, seed=seed)
+        folds = random_folds(utterances, RANDOM_FOLDS if count is None else count, seed=seed)
         return Protocol(protocol, random_title(utterances), tuple(folds), speakers_apart=False)
     if kind == "speakers" and count is not None:
         return Protocol(protocol, protocol, tuple(speaker_folds(utterances, count, seed=seed)))
@@ -103,7 +110,13 @@ def parse_protocol(protocol: str, utterances: Sequence[Utterance], *, seed: int 
             f"{protocol!r} is no known protocol; allowed are {', '.join(PROTOCOLS)}, "
             "where K is a number of folds, such as speakers:6"
         )
-    return Protocol(protocol, protocol, tuple(makers[protocol](utterances, seed=seed)))
+    folds = makers[protocol](utterances, seed=seed)
+    if protocol == "official" and any(
+        utterances[index].speaker is None for fold in folds for index in fold.test
+    ):
+        # Whoever is not named may be on both sides.
+        return Protocol(protocol, "official (speakers unknown)", tuple(folds), known=False)
+    return Protocol(protocol, protocol, tuple(folds))
 
 
 def random_title(utterances: Sequence[Utterance]) -> str:
@@ -220,11 +233,12 @@ def official_folds(utterances: Sequence[Utterance], *, seed: int = 0) -> list[Fo
             parts[item.corpus][item.split].append(index)
     for corpus in sorted({item.corpus for item in utterances}):
         if len(parts[corpus]) < 2:
+            alone = f"only {next(iter(parts[corpus]))!r}" if parts[corpus] else "nothing"
             raise DataInvalid(
-                f"{corpus} has no official parts (its table has nothing in the column split); "
-                "choose speakers:K or loso"
+                f"{corpus} has no official parts: its table has {alone} in the column split, and "
+                "two parts are needed, one to train on and one to test; choose speakers:K or loso"
             )
-    uses = [_by_use(own) for own in parts.values()]
+    uses = [_by_use(corpus, own) for corpus, own in sorted(parts.items())]
     if all(train and test for train, _, test in uses):
         train, validation, test = (
             [index for use in uses for index in use[side]] for side in range(3)
@@ -269,19 +283,22 @@ def random_folds(utterances: Sequence[Utterance], count: int, *, seed: int = 0) 
 _NOTHING = "no clip has a label, so there is nothing to split"
 
 
-def _by_use(parts: Mapping[str, list[int]]) -> tuple[list[int], list[int], list[int]]:
-    """Clips of the parts named for training, validation and test."""
-    train: list[int] = []
-    validation: list[int] = []
-    test: list[int] = []
+def _by_use(corpus: str, parts: Mapping[str, list[int]]) -> tuple[list[int], list[int], list[int]]:
+    """Clips of the parts named for training, validation and test; all empty for other names."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
     for name, indexes in parts.items():
-        if name.casefold() in _TRAIN:
-            train += indexes
-        elif name.casefold() in _VALIDATION:
-            validation += indexes
-        elif name.casefold().startswith("test"):
-            test += indexes
-    return train, validation, test
+        word = name.casefold()
+        found[PARTS.get(word, "test" if word.startswith("test") else "")] += indexes
+    evaluation = found.pop("evaluation", [])
+    # Where no part is named for the test, the one for evaluation is; else it decides.
+    found["validation" if found["test"] else "test"] += evaluation
+    if bool(found["train"]) != bool(found["test"]):
+        lacking = "test" if found["train"] else "train"
+        raise DataInvalid(
+            f"{corpus}: of its parts ({', '.join(sorted(parts))}) none is named {lacking!r}; name "
+            "one so in the column split, or choose speakers:K or loso"
+        )
+    return found["train"], found["validation"], found["test"]
 
 
 def _official_fold(
@@ -291,26 +308,26 @@ def _official_fold(
     test: Sequence[int],
     seed: int,
 ) -> Fold:
+    if validation:
+        usable = set(for_training(utterances).kept)
+        # What leaks between the parts is for the guard to refuse, not for us to mend.
+        labelled = [index for index in sorted(test) if utterances[index].emotion is not None]
+        return Fold(
+            "official",
+            tuple(sorted(usable.intersection(train))),
+            tuple(sorted(usable.intersection(validation))),
+            tuple(labelled),
+        )
     voices, known = (
         {utterances[index].speaker for index in part} - {None} for part in (test, train)
     )
-    # Speakers on both sides are left where they are: the guard refuses them, and says who.
-    fold = make_fold(
+    return make_fold(
         utterances,
         "official",
         test,
         seed=seed,
         train=train,
         speakers_apart=not voices & known,
-    )
-    if not validation:
-        return fold
-    deciding = set(for_training(utterances).kept).intersection(validation)
-    return replace(
-        fold,
-        train=tuple(sorted((*fold.train, *fold.validation))),
-        validation=tuple(sorted(deciding)),
-        warnings=(),
     )
 
 

@@ -194,6 +194,18 @@ def describe_unmapped(utterances: Iterable[Utterance]) -> tuple[str, ...]:
     )
 
 
+def describe_sexes(utterances: Iterable[Utterance]) -> tuple[str, ...]:
+    """One sentence on speakers who are called female here and male there; none without such."""
+    sexes: defaultdict[str, set[str]] = defaultdict(set)
+    for item in utterances:
+        if item.speaker is not None and item.sex is not None:
+            sexes[item.speaker].add(item.sex)
+    torn = sorted(speaker for speaker, found in sexes.items() if len(found) > 1)
+    if not torn:
+        return ()
+    return (f"called female in one place and male in another: {_some(torn)}; mend the data",)
+
+
 def _twins(group: Sequence[Utterance]) -> Blemish:
     paths = tuple(item.path for item in group)
     labels = sorted({item.original_emotion for item in group})

@@ -17,6 +17,7 @@ from serein.corpora.report import (
     Blemish,
     BlemishKind,
     ScanReport,
+    describe_sexes,
     describe_unmapped,
     find_missing,
     find_twins,
@@ -103,7 +104,7 @@ def scan(
         corpus=corpus,
         missing=find_missing(corpus, utterances, found=found, expected=reading.expected),
         blemishes=(*find_twins(utterances), *unreadable, *files.blemishes),
-        notes=(*reading.notes, *describe_unmapped(utterances)),
+        notes=(*reading.notes, *describe_unmapped(utterances), *describe_sexes(utterances)),
     )
 
 

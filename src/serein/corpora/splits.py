@@ -252,12 +252,18 @@ def _hold_out(
     items = [utterances[index] for index in clips]
     corpus = items[0].corpus
     sexes = {item.speaker: item.sex for item in items if item.speaker is not None}
-    if any(item.speaker is None for item in items):
+    nameless = sum(item.speaker is None for item in items)
+    if len(sexes) > 1:
+        held = set(_choose_speakers(sexes, seed))
+        warning = (
+            f"{corpus}: the speakers of {nameless} clips are unknown; they are trained on, and may "
+            "validate too"
+        )
+        chosen = {i for i in clips if utterances[i].speaker in held}
+        return chosen, warning if nameless else None
+    if nameless:
         keys: list[str | None] = [item.sha256 for item in items]
         warning = f"{corpus}: speakers are unknown, so validation is by random clip"
-    elif len(sexes) > 1:
-        held = set(_choose_speakers(sexes, seed))
-        return {i for i in clips if utterances[i].speaker in held}, None
     elif len({item.sentence for item in items} - {None}) > 1:
         keys, warning = [item.sentence for item in items], ""
     else:

@@ -13,7 +13,7 @@ import numpy as np
 from serein.bundle import require_vacant
 from serein.errors import ArgumentInvalid, DataInvalid
 from serein.evaluation.judging import Judged
-from serein.evaluation.outcome import read_metrics, write_json
+from serein.evaluation.outcome import prepare_folder, read_metrics, write_json
 from serein.evaluation.predictions import PREDICTIONS_FILE, read_predictions
 from serein.evaluation.scores import SUFFIX, Strata, mean_over_corpora, score_corpora, uar_interval
 from serein.metrics import interval, two_sided_p
@@ -32,6 +32,7 @@ _DIGITS = 12  # what is left beyond them is the rounding of sums, not a differen
 class _Clip:
     """What must agree where two runs have judged the same clip."""
 
+    sha256: str
     emotion: str | None
     speaker: str | None
     classes: tuple[str, ...]
@@ -95,7 +96,7 @@ def compare(folders: Sequence[Path], output: Path) -> dict[str, Any]:
         ],
         "warnings": list(_warnings(runs, len(shared))),
     }
-    output.mkdir(parents=True, exist_ok=True)
+    prepare_folder(output)
     write_json(output / COMPARISON_FILE, comparison)
     write_comparison(comparison, output / COMPARISON_PAGE)
     return comparison
@@ -142,7 +143,8 @@ def _shared(runs: Sequence[_Run]) -> list[tuple[str, str]]:
         seen = {run.name: _identity(run.judged[clip]) for run in runs}
         if len(set(seen.values())) > 1:
             told = "; ".join(
-                f"{name}: {one.emotion} by {one.speaker} of {', '.join(one.classes)}"
+                f"{name}: sound {one.sha256[:8]}, {one.emotion} by {one.speaker} of "
+                f"{', '.join(one.classes)}"
                 for name, one in seen.items()
             )
             raise DataInvalid(
@@ -153,7 +155,7 @@ def _shared(runs: Sequence[_Run]) -> list[tuple[str, str]]:
 
 
 def _identity(one: Judged) -> _Clip:
-    return _Clip(one.utterance.emotion, one.utterance.speaker, one.classes)
+    return _Clip(one.utterance.sha256, one.utterance.emotion, one.utterance.speaker, one.classes)
 
 
 def _describe(
@@ -191,7 +193,8 @@ def _pair(
         else:
             differences = np.round(drawn - against, _DIGITS)
             found["interval" + suffix] = list(interval(differences))
-            found["p" + suffix] = two_sided_p(differences)
+            # Were every difference in sign an accident, so few speakers would still agree so often.
+            found["p" + suffix] = max(two_sided_p(differences), 2.0 ** (1 - one.speakers))
     return found
 
 

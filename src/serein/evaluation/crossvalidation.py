@@ -15,7 +15,7 @@ from serein.corpora import Fold, Protocol, Utterance, UtteranceTable, parse_prot
 from serein.corpora.splits import home_corpora
 from serein.errors import ArgumentInvalid, DataInvalid
 from serein.evaluation.judging import Judged, judge_clips
-from serein.evaluation.outcome import metrics_of, write_folds, write_outcome
+from serein.evaluation.outcome import metrics_of, prepare_folder, write_folds, write_outcome
 from serein.evaluation.scores import (
     MEANS,
     SUFFIX,
@@ -26,7 +26,7 @@ from serein.evaluation.scores import (
 from serein.labels import LABELS
 from serein.training.data import Dataset
 from serein.training.recipe import Recipe
-from serein.training.train import Split, add_scores, train_bundle
+from serein.training.train import Split, add_scores, train_bundle, training_labels
 
 if TYPE_CHECKING:
     from serein.training.network import Report
@@ -48,6 +48,7 @@ class FoldDone:
     count: int
     scores: dict[str, float]
     warnings: tuple[str, ...]
+    seed: int = 0
 
 
 Robustness = Callable[[Sequence[tuple[Bundle, Sequence[int]]]], dict[str, Any]]
@@ -130,21 +131,23 @@ def crossvalidate(
     chosen = choose_folds(parse_protocol(protocol, dataset.utterances), only)
     chosen.check(dataset.utterances, sentences=sentences_apart)
     for fold in chosen.folds:
-        _require_scored(dataset, fold, recipe.labels or LABELS)
-    folder.mkdir(parents=True, exist_ok=True)
+        _require_trainable(recipe, dataset, fold)
+    prepare_folder(folder)
     write_folds(folder, chosen.folds, dataset.utterances)
     run = _Run(recipe, dataset, chosen, seeds, quick)
     judged, bundles = run.all_folds(folder, report, on_fold)
     metrics = run.metrics(judged, bundles[0].manifest.parameters)
+    # What took hours is safe before more is asked of it.
+    write_outcome(folder, metrics, judged)
     if robustness is not None:
         tested = [fold.test for fold in chosen.folds]
         # The seeds differ in weights, not in clips: the first one's bundles stand for all.
         metrics["robustness"] = robustness(list(zip(bundles, tested, strict=False)))
-    if not chosen.speakers_apart and not only and (count := _speaker_folds(dataset, chosen)):
+    if not chosen.speakers_apart and not only:
         options = {"seeds": seeds, "sentences_apart": sentences_apart, "quick": quick}
         place = folder / SPEAKERS_APART_FOLDER
-        metrics |= _apart(recipe, dataset, count, place, options, report, on_fold)
-    metrics["folds"] = metrics.pop("folds")
+        metrics |= _apart(recipe, dataset, chosen, place, options, report, on_fold)
+    metrics["folds"] = metrics.pop("folds")  # they are long, so they stand last
     write_outcome(folder, metrics, judged)
     return metrics
 
@@ -178,7 +181,7 @@ class _Run:
                 if on_fold is not None:
                     top = mean_over_corpora(bundle.manifest.scores["corpora"].values())
                     warnings = (*fold.warnings, *self.unscored(fold, found))
-                    on_fold(FoldDone(fold.name, number, len(folds), top, warnings))
+                    on_fold(FoldDone(fold.name, number, len(folds), top, warnings, seed))
         return judged, bundles
 
     def fold(
@@ -232,7 +235,7 @@ class _Run:
             "recipe": self.recipe.name,
             "title": self.recipe.title,
             "protocol": self.protocol.title,
-            "speakers_kept_apart": self.protocol.speakers_apart,
+            "speakers_kept_apart": self.protocol.honest,
             "quick": self.quick,
             "parameters": parameters,
             "seeds": self.seeds,
@@ -294,13 +297,16 @@ def _speaker_folds(dataset: Dataset, protocol: Protocol) -> int:
 def _apart(
     recipe: Recipe,
     dataset: Dataset,
-    count: int,
+    protocol: Protocol,
     folder: Path,
     options: dict[str, Any],
     report: Report | None,
     on_fold: Callable[[FoldDone], None] | None,
 ) -> dict[str, Any]:
     """The score with speakers kept apart, or why there is none: the other one is not lost by it."""
+    count = _speaker_folds(dataset, protocol)
+    if not count:
+        return {"speakers_apart_failed": "two speakers or more must be known, and all of them"}
     try:
         apart = crossvalidate(
             recipe,
@@ -317,13 +323,20 @@ def _apart(
     return {"speakers_apart": {name: apart[name] for name in names}}
 
 
-def _require_scored(dataset: Dataset, fold: Fold, labels: Sequence[str]) -> None:
+def _require_trainable(recipe: Recipe, dataset: Dataset, fold: Fold) -> None:
+    """Find out before the first training whether the last one can be done."""
+    labels = recipe.labels or LABELS
     tested = {dataset.utterances[index].emotion for index in fold.test}
     if tested.isdisjoint(labels):
         raise DataInvalid(
             f"fold {fold.name} tests no clip of the recipe's labels ({', '.join(labels)}); leave "
             "it out, or make fewer folds"
         )
+    try:
+        training_labels(recipe, dataset, Split(fold.train, fold.validation))
+    except DataInvalid as error:
+        reasons = "".join(f"; {warning}" for warning in fold.warnings)
+        raise DataInvalid(f"fold {fold.name}: {error.message}{reasons}") from error
 
 
 _OF_CARD = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from serein.corpora import Fold, marks
 from serein.errors import ArgumentInvalid, DataInvalid
 from serein.evaluation.crossvalidation import Robustness
 from serein.evaluation.judging import judge_clips
-from serein.evaluation.outcome import metrics_of, write_folds, write_outcome
+from serein.evaluation.outcome import metrics_of, prepare_folder, write_folds, write_outcome
 from serein.evaluation.scores import require_classes
 from serein.training.data import Dataset
 
@@ -102,7 +101,7 @@ def evaluate(
     }
     if robustness is not None:
         metrics["robustness"] = robustness([(bundle, tested)])
-    folder.mkdir(parents=True, exist_ok=True)
+    prepare_folder(folder)
     fold = Fold("all", (), (), tuple(tested))
     metrics["folds"] = [
         {
@@ -117,10 +116,7 @@ def evaluate(
 
 
 def _heard(bundle: Bundle, dataset: Dataset, index: int) -> bool:
-    one = dataset.utterances[index]
-    # A clip that has been given a speaker since is known by its sound.
-    found = marks([one, replace(one, speaker=None)])
-    return not set(bundle.manifest.heard).isdisjoint(found)
+    return not bundle.manifest.heard.isdisjoint(marks([dataset.utterances[index]]))
 
 
 def _title(bundle: Bundle, dataset: Dataset, unheard: Sequence[int]) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from serein.bundle import require_vacant
 from serein.corpora import Fold, Utterance, folds_as_dict
-from serein.errors import DataInvalid
+from serein.errors import ArgumentInvalid, DataInvalid
 from serein.evaluation.fairness import fairness
 from serein.evaluation.judging import Judged
 from serein.evaluation.predictions import PREDICTIONS_FILE, write_predictions
@@ -62,6 +63,24 @@ def metrics_of(judged: Sequence[Judged], head: Mapping[str, Any]) -> dict[str, A
             "corpora": {name: {key: line[key] for key in _OF_FOUR} for name, line in lines.items()},
         }
     return metrics
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the folder of an outcome, unless it is there and empty.
+
+    Raises
+    ------
+    ArgumentInvalid
+        It is taken, or cannot be made.
+    """
+    require_vacant(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArgumentInvalid(
+            f"{folder}: the folder cannot be made ({error.strerror or error}); name another one",
+            file=str(folder),
+        ) from error
 
 
 def write_outcome(folder: Path, metrics: Mapping[str, Any], judged: Sequence[Judged]) -> None:

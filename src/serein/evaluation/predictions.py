@@ -16,7 +16,17 @@ from serein.evaluation.scores import SUFFIX
 
 PREDICTIONS_FILE = "predictions.parquet"
 
-_OF_UTTERANCE = ("path", "corpus", "speaker", "sex", "language", "sentence", "split", "emotion")
+_OF_UTTERANCE = (
+    "path",
+    "corpus",
+    "speaker",
+    "sex",
+    "language",
+    "sentence",
+    "split",
+    "emotion",
+    "sha256",
+)
 
 
 def write_predictions(judged: Sequence[Judged], path: Path) -> None:
@@ -72,7 +82,6 @@ def _judged(row: dict[str, Any]) -> Judged:
         intensity=None,
         duration=0.0,
         sampling_rate=0,
-        sha256="",
     )
     shares = dict(row["probabilities"])
     enrolled = dict(row["probabilities_enrolled"])

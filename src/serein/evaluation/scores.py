@@ -297,7 +297,7 @@ def in_four_classes(judged: Sequence[Judged]) -> list[Judged]:
     """The judgements of the clips of :data:`FOUR_CLASSES`, over just these.
 
     The probabilities of the other labels are dropped and the rest renormalised; calm counts as
-    neutral. Classes that a clip's corpus lacks are left out.
+    neutral. Corpora that lack one of the four are left out.
     """
     found = []
     for one in judged:
@@ -305,10 +305,9 @@ def in_four_classes(judged: Sequence[Judged]) -> list[Judged]:
             name: [one.classes.index(label) for label in labels if label in one.classes]
             for name, labels in FOUR_CLASSES.items()
         }
-        groups = {name: columns for name, columns in groups.items() if columns}
         emotion = str(one.utterance.emotion)
         truth = [name for name in groups if emotion in FOUR_CLASSES[name]]
-        if truth and len(groups) > 1:
+        if truth and all(groups.values()):
             merged = replace(
                 one,
                 utterance=replace(one.utterance, emotion=truth[0], votes=None),

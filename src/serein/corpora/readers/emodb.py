@@ -59,5 +59,5 @@ EMODB = Corpus(
     },
     clips_by_speaker=_CLIPS,
     open=_open,
-    archives=(Archive("http://emodb.bilderbar.info/download/download.zip", None),),
+    archives=(Archive("https://zenodo.org/records/7447302/files/emodb.zip", None),),
 )

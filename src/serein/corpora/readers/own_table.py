@@ -45,7 +45,9 @@ def _open(place: Path, paths: Sequence[PurePosixPath]) -> Reading:
             file=str(table),
         )
     named = {_absolute(table.parent, path) for path, _ in clips}
-    others = [p for p in paths if is_audio(p) and _absolute(table.parent, p) not in named]
+    # What lies about beside a table that was named itself is not meant.
+    beside = () if place.is_file() else paths
+    others = [p for p in beside if is_audio(p) and _absolute(table.parent, p) not in named]
     sexes = {sex for row in rows if (sex := row.get("sex")) and sex.casefold() not in SEXES}
     notes = [f"{len(others)} sounds in the folder are not named in {table.name}"] if others else []
     if sexes:

@@ -59,6 +59,11 @@ _PROTOCOLS: Sequence[tuple[str, str, str]] = (
         "Every corpus was judged by a model that was trained on the others.",
     ),
     (
+        "official (speakers unknown)",
+        "Of clips it has never heard, by speakers of whom not all are named",
+        "The corpus's own parts for training and test were kept.",
+    ),
+    (
         "official",
         "Of voices it has never heard",
         "The corpus's own parts for training and test were kept.",
