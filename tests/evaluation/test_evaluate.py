@@ -178,9 +178,14 @@ def test_recording_is_known_again_under_another_name(
     svm_bundle: Bundle, functionals: Dataset, tmp_path: Path
 ) -> None:
     """The clips of a corpus, given as one's own, are no new voices."""
-    renamed = _with(functionals, lambda one: replace(one, corpus="csv", speaker="csv-anna"))
-    metrics = evaluate(svm_bundle, renamed, tmp_path)
+    renamed = _with(
+        functionals, lambda one: replace(one, corpus="csv", speaker=f"csv-{one.speaker}")
+    )
+    metrics = evaluate(svm_bundle, renamed, tmp_path / "all")
     assert (metrics["clips"], metrics["left_out"]) == (16, 48)
+    # Who is known by one recording is known: the others of the same voice are left out as well.
+    one_voice = _with(functionals, lambda one: replace(one, corpus="csv", speaker="csv-anna"))
+    assert evaluate(svm_bundle, one_voice, tmp_path / "one")["protocol"] == SEEN
 
 
 def test_one_clip_of_nobody_known_makes_the_speakers_unknown(

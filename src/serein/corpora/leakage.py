@@ -139,7 +139,10 @@ def marks(utterances: Iterable[Utterance]) -> frozenset[str]:
     """
     heard: set[str] = set()
     for item in utterances:
-        heard |= {f"sound {item.sha256}"} | ({item.speaker} if item.speaker else set())
+        if item.speaker is not None:
+            heard.add(item.speaker)
+        if not item.silent:  # one silence is like another
+            heard.add(f"sound {item.sha256}")
     return frozenset(hashlib.sha256(name.encode()).hexdigest()[:MARK_LENGTH] for name in heard)
 
 
@@ -164,6 +167,15 @@ def _refuse_shared(
             )
 
 
+def home_corpora(utterances: Iterable[Utterance]) -> dict[str | None, str]:
+    """The corpus that each known speaker is counted with: of several the first by name."""
+    homes: dict[str | None, str] = {}
+    for item in utterances:
+        if item.speaker is not None:
+            homes[item.speaker] = min(item.corpus, homes.get(item.speaker, item.corpus))
+    return homes
+
+
 def _lone_speakers(
     utterances: Sequence[Utterance], indexes: Iterable[int]
 ) -> dict[str | None, bool]:
@@ -173,8 +185,10 @@ def _lone_speakers(
     """
     corpora: defaultdict[str, defaultdict[str | None, set[str | None]]]
     corpora = defaultdict(lambda: defaultdict(set))
+    homes = home_corpora(utterances)
     for item in (utterances[index] for index in indexes):
-        corpora[item.corpus][item.speaker].add(item.sentence)
+        home = homes.get(item.speaker, item.corpus)
+        corpora[home][item.speaker].add(item.sentence)
     return {
         speaker: len(sentences - {None}) > 1
         for speakers in corpora.values()

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from serein.corpora.leakage import check_leakage, for_training
+from serein.corpora.leakage import check_leakage, for_training, home_corpora
 from serein.corpora.readers.words import PARTS
-from serein.corpora.splits import Fold, deal_clips, home_corpora, make_fold
+from serein.corpora.splits import Fold, deal_clips, make_fold
 from serein.corpora.table import Utterance
 from serein.errors import ArgumentInvalid, DataInvalid
 

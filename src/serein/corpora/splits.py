@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Any
 
-from serein.corpora.leakage import for_training
+from serein.corpora.leakage import for_training, home_corpora
 from serein.corpora.table import Utterance
 from serein.errors import DataInvalid
 
@@ -87,15 +87,6 @@ def split_validation(
         if warning:
             warnings.append(warning)
     return _parted(utterances, chosen, validation, warnings)
-
-
-def home_corpora(utterances: Iterable[Utterance]) -> dict[str | None, str]:
-    """The corpus that each known speaker is counted with: of several the first by name."""
-    homes: dict[str | None, str] = {}
-    for item in utterances:
-        if item.speaker is not None:
-            homes[item.speaker] = min(item.corpus, homes.get(item.speaker, item.corpus))
-    return homes
 
 
 def folds_as_dict(folds: Iterable[Fold], utterances: Sequence[Utterance]) -> dict[str, Any]:

@@ -185,13 +185,13 @@ def _pair(
     one, two = Strata.of(judged), Strata.of(others)
     found: dict[str, Any] = {"first": first, "second": second}
     for mode, suffix in SUFFIX.items():
-        found["difference" + suffix] = round(one.uar(mode) - two.uar(mode), _DIGITS)
+        found["difference" + suffix] = round(one.uar(mode) - two.uar(mode), _DIGITS) + 0.0
         # Both draw the same speakers: what varies is who speaks, not which run.
         drawn, against = one.draws(mode), two.draws(mode)
         if drawn is None or against is None:
             found |= {"interval" + suffix: None, "p" + suffix: None}
         else:
-            differences = np.round(drawn - against, _DIGITS)
+            differences = np.round(drawn - against, _DIGITS) + 0.0  # no minus nought
             found["interval" + suffix] = list(interval(differences))
             # Were every difference in sign an accident, so few speakers would still agree so often.
             found["p" + suffix] = max(two_sided_p(differences), 2.0 ** (1 - one.speakers))

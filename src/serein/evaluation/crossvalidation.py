@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from serein.bundle import Bundle, require_vacant
 from serein.corpora import Fold, Protocol, Utterance, UtteranceTable, parse_protocol
-from serein.corpora.splits import home_corpora
+from serein.corpora.leakage import home_corpora
 from serein.errors import ArgumentInvalid, DataInvalid
 from serein.evaluation.judging import Judged, judge_clips
 from serein.evaluation.outcome import metrics_of, prepare_folder, write_folds, write_outcome

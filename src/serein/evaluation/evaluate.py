@@ -66,10 +66,9 @@ def evaluate(
             f"the data's features are not those of the model {bundle.manifest.name!r}; load the "
             "data with the model's features"
         )
-    everything = range(len(dataset))
-    unheard = [index for index in everything if not _heard(bundle, dataset, index)]
+    unheard = _unheard(bundle, dataset)
     title = _title(bundle, dataset, unheard)
-    tested = unheard or list(everything)
+    tested = unheard or list(range(len(dataset)))
     judged = judge_clips(bundle, dataset, tested, labels=bundle.manifest.labels, fold="all")
     if not judged:
         raise DataInvalid(
@@ -115,8 +114,17 @@ def evaluate(
     return metrics
 
 
-def _heard(bundle: Bundle, dataset: Dataset, index: int) -> bool:
-    return not bundle.manifest.heard.isdisjoint(marks([dataset.utterances[index]]))
+def _unheard(bundle: Bundle, dataset: Dataset) -> list[int]:
+    """Clips of which neither the sound nor anything else of the speaker was trained on."""
+    heard = [not bundle.manifest.heard.isdisjoint(marks([one])) for one in dataset.utterances]
+    speakers = {
+        one.speaker for one, known in zip(dataset.utterances, heard, strict=True) if known
+    } - {None}
+    return [
+        index
+        for index, one in enumerate(dataset.utterances)
+        if not heard[index] and one.speaker not in speakers
+    ]
 
 
 def _title(bundle: Bundle, dataset: Dataset, unheard: Sequence[int]) -> str:

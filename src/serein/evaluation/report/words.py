@@ -221,6 +221,8 @@ def _leak(metrics: Mapping[str, Any]) -> Banner:
             f"{points(unknown - honest).lstrip('+')} points. With the voice known (E) it is "
             f"{per_cent(apart['uar_enrolled'])} instead of {per_cent(metrics['uar_enrolled'])}."
         )
+    elif failed := metrics.get("speakers_apart_failed"):
+        text += f"How it does on strangers could not be found out: {failed}."
     else:
         text += "Only a protocol such as speakers:5 tells how it does on strangers."
     return Banner("stop", f"This score flatters: {title}", text)
