@@ -246,9 +246,9 @@ STEPS: dict[str, Callable[[Sequence[Path], argparse.Namespace], dict[str, float]
 
 def sounds(folder: Path) -> list[Path]:
     """All sound files below a folder."""
-    from serein.corpora.readers.base import AUDIO_EXTENSIONS
+    from serein.corpora.readers.base import is_audio
 
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_EXTENSIONS)
+    return sorted(path for path in folder.rglob("*") if is_audio(path))
 
 
 def machine(options: argparse.Namespace, clips: int) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def _part(dataset: Dataset, indexes: Sequence[int]) -> Dataset:
 
 
 def _heard(bundle: Bundle, heard: frozenset[str]) -> Bundle:
-    return Bundle(bundle.folder, replace(bundle.manifest, heard=heard))
+    return Bundle(bundle.folder, replace(bundle.manifest, heard=" ".join(sorted(heard))))
 
 
 def _nameless(one: Utterance) -> Utterance:

@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 
 from serein.errors import DependencyMissing
 from serein.evaluation.evaluate import SEEN, UNCHECKED, UNKNOWN
-from serein.evaluation.report import page, words, write_comparison, write_report
+from serein.evaluation.report import words, write_comparison, write_report
 from serein.evaluation.report.charts import hundred
 from serein.evaluation.report.curves import degrees
 from serein.evaluation.report.numbers import between, per_cent, points, whole
 from serein.evaluation.scores import SUFFIX
+from serein.training import dependencies
 from tests.browser import runs
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "source"}
@@ -562,7 +563,9 @@ def test_five_corpora_stay_small(tmp_path: Path) -> None:
 def test_a_missing_library_is_named(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(page, "find_spec", lambda wanted: None if wanted == name else object())
+    monkeypatch.setattr(
+        dependencies, "find_spec", lambda wanted: None if wanted == name else object()
+    )
     with pytest.raises(DependencyMissing, match=rf'{name}.*pip install "serein\[train\]"'):
         write_report({}, tmp_path / "report.html")
     assert not list(tmp_path.iterdir())

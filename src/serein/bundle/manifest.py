@@ -82,7 +82,8 @@ class Manifest:
         The recipe it was trained by.
     heard
         Marks of the voices and sounds that it was trained on or chosen by: hashes, no names, so
-        that a score on them can be told from a score on unseen speakers.
+        that a score on them can be told from a score on unseen speakers. One text with spaces
+        between, as no prediction needs to take it apart.
     """
 
     name: str
@@ -96,7 +97,7 @@ class Manifest:
     corpora: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
-    heard: frozenset[str] = frozenset()
+    heard: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The manifest as plain values."""
@@ -125,7 +126,7 @@ class Manifest:
             "corpora": dict(self.corpora),
             "scores": dict(self.scores),
             "recipe": dict(self.recipe),
-            "heard": " ".join(sorted(self.heard)),
+            "heard": self.heard,
         }
 
     def write(self, folder: Path) -> None:
@@ -201,7 +202,7 @@ def _from_dict(values: Mapping[str, Any]) -> Manifest:
         corpora=_mapping(values, "corpora"),
         scores=_mapping(values, "scores"),
         recipe=_mapping(values, "recipe"),
-        heard=frozenset(str(values.get("heard", "")).split()),
+        heard=str(values.get("heard", "")),
     )
 
 

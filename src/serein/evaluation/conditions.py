@@ -28,7 +28,7 @@ from serein.audio.perturbation import (
     white_noise,
 )
 from serein.audio.sources import Samples
-from serein.corpora.readers.base import AUDIO_EXTENSIONS
+from serein.corpora.readers.base import AUDIO_EXTENSIONS, is_audio
 from serein.errors import DataInvalid
 
 ROOMS = "rooms"
@@ -287,7 +287,7 @@ def _sounds(root: Path) -> list[Path]:
 
 def _is_sound(path: Path) -> bool:
     hidden = path.name.startswith(".")  # also what macOS adds to archives: ._name.wav
-    return path.suffix.lower() in AUDIO_EXTENSIONS and not hidden and path.is_file()
+    return is_audio(path) and not hidden and path.is_file()
 
 
 def _require_sound(path: Path, samples: Samples) -> None:

@@ -139,11 +139,14 @@ def crossvalidate(
     metrics = run.metrics(judged, bundles[0].manifest.parameters)
     # What took hours is safe before more is asked of it.
     write_outcome(folder, metrics, judged)
+    counterpart = not chosen.speakers_apart and not only
+    if robustness is None and not counterpart:
+        return metrics
     if robustness is not None:
         tested = [fold.test for fold in chosen.folds]
         # The seeds differ in weights, not in clips: the first one's bundles stand for all.
         metrics["robustness"] = robustness(list(zip(bundles, tested, strict=False)))
-    if not chosen.speakers_apart and not only:
+    if counterpart:
         options = {"seeds": seeds, "sentences_apart": sentences_apart, "quick": quick}
         place = folder / SPEAKERS_APART_FOLDER
         metrics |= _apart(recipe, dataset, chosen, place, options, report, on_fold)

@@ -116,7 +116,8 @@ def evaluate(
 
 def _unheard(bundle: Bundle, dataset: Dataset) -> list[int]:
     """Clips of which neither the sound nor anything else of the speaker was trained on."""
-    heard = [not bundle.manifest.heard.isdisjoint(marks([one])) for one in dataset.utterances]
+    trained_on = frozenset(bundle.manifest.heard.split())
+    heard = [not trained_on.isdisjoint(marks([one])) for one in dataset.utterances]
     speakers = {
         one.speaker for one, known in zip(dataset.utterances, heard, strict=True) if known
     } - {None}

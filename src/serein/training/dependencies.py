@@ -1,7 +1,8 @@
-"""The libraries that training needs and prediction does not."""
+"""The libraries that the laboratory needs and prediction does not."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.util import find_spec
 
 from serein.errors import DependencyMissing
@@ -17,7 +18,18 @@ def require_training() -> None:
     DependencyMissing
         If a library is not installed.
     """
-    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+    require_libraries("training", _NEEDED)
+
+
+def require_libraries(what: str, names: Iterable[str]) -> None:
+    """Make sure that the libraries of the extra ``train`` are there which something needs.
+
+    Raises
+    ------
+    DependencyMissing
+        If a library is not installed.
+    """
+    if missing := [name for name in names if find_spec(name) is None]:
         raise DependencyMissing(
-            f'training needs {", ".join(missing)}; install it with: pip install "serein[train]"'
+            f'{what} needs {", ".join(missing)}; install it with: pip install "serein[train]"'
         )

@@ -143,7 +143,7 @@ def _manifest(task: _Task, model: _Model) -> Manifest:
             "trained": _today(),
             "chosen": dict(model.chosen),
         },
-        heard=marks(task.dataset.utterances[index] for index in used),
+        heard=" ".join(sorted(marks(task.dataset.utterances[index] for index in used))),
     )
 
 

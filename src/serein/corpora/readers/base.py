@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from serein.errors import DataInvalid
 
@@ -157,7 +157,7 @@ class Corpus:
         return f"{self.voices_of or self.name}-{name}" if name else None
 
 
-def is_audio(path: PurePosixPath) -> bool:
+def is_audio(path: PurePath) -> bool:
     """Whether the file's name ends like a sound's."""
     return path.suffix.lower() in AUDIO_EXTENSIONS
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serein import __version__
-from serein.errors import DependencyMissing
 from serein.evaluation.report import numbers
+from serein.training.dependencies import require_libraries
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -26,10 +25,7 @@ def require_report() -> None:
     DependencyMissing
         If a library is not installed.
     """
-    if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise DependencyMissing(
-            f'a report needs {", ".join(missing)}; install it with: pip install "serein[train]"'
-        )
+    require_libraries("a report", _NEEDED)
 
 
 def _strong(sentence: str) -> Markup:
