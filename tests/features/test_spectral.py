@@ -19,6 +19,7 @@ from serein.features.spectral import (
     cepstrum,
     cosine_basis,
     decibels,
+    deltas,
     frames,
     hann,
     mel_filterbank,
@@ -55,6 +56,15 @@ SPECS = [
         coefficients=20,
         centered=True,
     ),
+    FeatureSpec(kind="log_spectrogram"),
+    FeatureSpec(
+        kind="log_spectrogram",
+        sampling_rate=22_050,
+        frame_length=441,
+        hop_length=220,
+        fft_length=441,
+        centered=True,
+    ),
 ]
 
 
@@ -65,7 +75,7 @@ def spec_id(spec: FeatureSpec) -> str:
 
 def untrimmed(spec: FeatureSpec) -> FeatureSpec:
     return FeatureSpec.from_dict(
-        {**spec.as_dict(), "trim_below_peak": None, "minimum_duration": 0.0}
+        {**spec.as_dict(), "trim_below_peak": 0.0, "minimum_duration": 0.0}
     )
 
 
@@ -86,17 +96,18 @@ def by_librosa(samples: npt.NDArray[np.float64], spec: FeatureSpec) -> npt.NDArr
         pad_mode="constant",
         dtype=np.complex128,
     )
-    filters = librosa.filters.mel(
-        sr=spec.sampling_rate,
-        n_fft=spec.fft_length,
-        n_mels=spec.bands,
-        fmin=spec.low,
-        fmax=spec.high,
-        dtype=np.float64,
-    )
-    levels: Any = librosa.power_to_db(
-        filters @ np.abs(spectrum) ** 2, ref=1.0, amin=1e-10, top_db=spec.dynamic_range
-    )
+    power = np.abs(spectrum) ** 2
+    if spec.kind != "log_spectrogram":
+        filters = librosa.filters.mel(
+            sr=spec.sampling_rate,
+            n_fft=spec.fft_length,
+            n_mels=spec.bands,
+            fmin=spec.low,
+            fmax=spec.high,
+            dtype=np.float64,
+        )
+        power = filters @ power
+    levels: Any = librosa.power_to_db(power, ref=1.0, amin=1e-10, top_db=spec.dynamic_range)
     if spec.kind == "mfcc":
         levels = librosa.feature.mfcc(S=levels, n_mfcc=spec.coefficients)
     return np.asarray(levels).T
@@ -162,6 +173,21 @@ def test_cepstrum_is_scipys_orthonormal_dct(bands: int, data: st.DataObject) -> 
     np.testing.assert_allclose(
         cepstrum(levels, coefficients), expected[:, :coefficients], atol=2e-3, rtol=1e-5
     )
+
+
+@given(count=st.integers(1, 30), dimensions=st.integers(1, 4), seed=st.integers(0, 100))
+@settings(max_examples=25, deadline=None)
+def test_deltas_are_slopes_of_lines_through_five_frames(
+    count: int, dimensions: int, seed: int
+) -> None:
+    values = np.random.default_rng(seed).normal(0, 20, (count, dimensions)).astype(np.float32)
+    found = deltas(values)
+    assert found.dtype == np.float32
+    assert found.shape == values.shape
+    repeated = np.concatenate([values[[0, 0]], values, values[[-1, -1]]])
+    for frame in range(count):
+        slope = np.polyfit(np.arange(5), repeated[frame : frame + 5], 1)[0]
+        np.testing.assert_allclose(found[frame], slope, atol=1e-4)
 
 
 def test_whole_cosine_basis_is_orthonormal() -> None:

@@ -19,7 +19,7 @@ from serein.features.shortterm import (
     VOICE_NAMES,
     ShortTerm,
 )
-from serein.features.spectral import FloatArray
+from serein.features.spectral import FloatArray, deltas
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _STATIC = (
@@ -89,7 +89,7 @@ def functionals(short_term: ShortTerm, *, hop: float) -> FloatArray:
         Shape (len(functional_names()),), float32, finite.
     """
     spectral, voiced = short_term.spectral, short_term.voiced
-    change = _change(spectral)
+    change = deltas(spectral)
     parts = [
         _static(spectral),
         np.stack(
@@ -134,15 +134,6 @@ def _static(values: FloatArray) -> FloatArray:
     return np.concatenate(
         [np.stack([mean, std, tamed]), _quantiles(values, _QUANTILES), _trend(values)]
     )
-
-
-def _change(values: FloatArray) -> FloatArray:
-    """Regression slope over five frames, as is usual for delta features; edges repeated."""
-    padded = np.pad(values, ((2, 2), (0, 0)), mode="edge")
-    change: FloatArray = (
-        2 * (padded[4:] - padded[:-4]) + padded[3:-1] - padded[1:-3]
-    ) / np.float32(10.0)
-    return change
 
 
 def _by_voicing(values: FloatArray, voiced: npt.NDArray[np.bool_]) -> FloatArray:

@@ -94,6 +94,24 @@ def mel_filterbank(
     """
     lowest, highest = _hertz_to_mel(np.array([low, high], dtype=np.float64))
     edges = _mel_to_hertz(np.linspace(lowest, highest, bands + 2))
+    return triangular_filters(edges, sampling_rate=sampling_rate, fft_length=fft_length)
+
+
+def triangular_filters(
+    edges: npt.NDArray[np.float64], *, sampling_rate: int, fft_length: int
+) -> FloatArray:
+    """Filters of unit area that rise from one edge to the next and fall to the one after it.
+
+    Parameters
+    ----------
+    edges
+        Hz, increasing, two more than there are filters.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (fft_length // 2 + 1, filters), read-only.
+    """
     bins = np.arange(fft_length // 2 + 1) * sampling_rate / fft_length
     rising = (bins[:, None] - edges[:-2]) / np.diff(edges)[:-1]
     falling = (edges[2:] - bins[:, None]) / np.diff(edges)[1:]
@@ -138,6 +156,28 @@ def cepstrum(log_mel: FloatArray, coefficients: int) -> FloatArray:
         Shape (frames, coefficients), the zeroth first.
     """
     return log_mel @ cosine_basis(log_mel.shape[1], coefficients)
+
+
+def deltas(values: FloatArray) -> FloatArray:
+    """Change a frame: the regression slope over five frames, with those at the ends repeated.
+
+    Source: Young et al., "The HTK Book", section 5.9.
+
+    Parameters
+    ----------
+    values
+        Shape (frames, dimensions).
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the same shape.
+    """
+    padded = np.pad(values, ((2, 2), (0, 0)), mode="edge")
+    slope: FloatArray = (2 * (padded[4:] - padded[:-4]) + padded[3:-1] - padded[1:-3]) / np.float32(
+        10.0
+    )
+    return slope
 
 
 # Slaney's scale: 200/3 Hz a mel up to 1 kHz (15 mel), then 27 steps to a factor of 6.4.
