@@ -224,7 +224,7 @@ def peer_pipeline(recognizer: Recognizer, clip: Path) -> tuple[Callable[[], str]
 
     def predict() -> str:
         samples, _ = librosa.load(clip, sr=spec.sampling_rate)
-        normalized = (describe(samples) - mean) / std
+        normalized = spec.pad((describe(samples)[: spec.frames or None] - mean) / std)
         with torch.inference_mode():
             batch = torch.from_numpy(normalized[None].astype(np.float32, copy=False))
             known = {
@@ -232,7 +232,7 @@ def peer_pipeline(recognizer: Recognizer, clip: Path) -> tuple[Callable[[], str]
                 "relative": torch.zeros_like(batch),  # of an unknown speaker
                 "lengths": torch.tensor([batch.shape[1]]),
             }
-            logits = network(*(known[name] for name in inputs))[0]
+            logits = network(**{name: known[name] for name in inputs})["logits"]
             best = int(torch.softmax(logits[0], 0).argmax())
         return manifest.labels[best]
 
@@ -244,8 +244,9 @@ def torch_network(recognizer: Recognizer) -> tuple[Any, str]:
     try:
         import torch
 
+        from serein.training.network_recipe import network_options
         from serein.training.networks import NETWORKS
-        from serein.training.recipe import load_recipe, network_options
+        from serein.training.recipe import load_recipe
     except ImportError as error:
         raise PeerMissing('PyTorch is missing: pip install "serein[train]"') from error
     torch.set_num_threads(1)
@@ -260,8 +261,8 @@ def torch_network(recognizer: Recognizer) -> tuple[Any, str]:
         told += " (network of the recipe 'bundled': this bundle names none)"
     if recipe is None:
         raise PeerMissing("none: the recipe 'bundled' has no network")
-    sizes = network_options(recipe, manifest.features.kind, "benchmark")
-    network = NETWORKS[recipe.name].build(manifest.features.dimensions, len(manifest.labels), sizes)
+    sizes = network_options(recipe, manifest.features, "benchmark")
+    network = NETWORKS[recipe.name].build(manifest.features, len(manifest.labels), sizes)
     return network.eval(), told
 
 

@@ -75,6 +75,7 @@ def build_bundle(
     relative: bool = True,
     features: FeatureSpec | None = None,
     minimum_confidence: float = 0.3,
+    label_set: str | None = None,
 ) -> Path:
     """Make a bundle whose graph pools mean and deviation over time, and is linear from there.
 
@@ -89,7 +90,7 @@ def build_bundle(
     )
     onnx.save(graph, folder / "model.onnx")
     files: dict[Mode, str] = {"unknown": "model.onnx", "enrolled": "model.onnx"}
-    return _write(folder, name, labels, spec, files, graph, minimum_confidence)
+    return _write(folder, name, labels, spec, files, graph, minimum_confidence, label_set)
 
 
 def build_classical_bundle(
@@ -118,6 +119,7 @@ def _write(
     files: dict[Mode, str],
     graph: onnx.ModelProto,
     minimum_confidence: float,
+    label_set: str | None = None,
 ) -> Path:
     mean, std = _statistics(spec)
     Manifest(
@@ -138,7 +140,7 @@ def _write(
             "seeds": 1,
             "corpora": {"made-up": {"uar": 0.5, "uar_enrolled": 0.625}},
         },
-        recipe={"name": name, "seed": 0},
+        recipe={"name": name, "seed": 0} | ({} if label_set is None else {"labels": label_set}),
     ).write(folder)
     card = f"# {name}\n\nRandom weights for tests. It must not be used to judge anybody.\n"
     (folder / CARD_FILE).write_text(card, encoding="utf-8")

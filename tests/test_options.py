@@ -26,6 +26,7 @@ class Outer:
     sizes: tuple[int, ...] = ()
     inner: Inner = field(default_factory=Inner)
     notes: dict[str, Any] = field(default_factory=dict)
+    words: str | tuple[str, ...] = ()
 
 
 def read(values: Any) -> Outer:
@@ -63,6 +64,12 @@ def test_nothing_is_allowed_where_it_is_meant() -> None:
     assert read({"name": "x", "limit": None}).limit is None
 
 
+def test_one_or_a_list_of_them() -> None:
+    assert read({"name": "x", "words": "all"}).words == "all"
+    assert read({"name": "x", "words": ["a", "b"]}).words == ("a", "b")
+    assert read({"name": "x", "words": []}).words == ()
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [
@@ -82,6 +89,10 @@ def test_nothing_is_allowed_where_it_is_meant() -> None:
         ({"name": "x", "inner": {"size": "big"}}, "inner: size must be a whole number"),
         ({"name": "x", "inner": 3}, "inner must be a table"),
         ({"name": "x", "notes": []}, "notes must be a table"),
+        ({"name": "x", "words": 3}, "words must be a text or a list, not 3"),
+        ({"name": "x", "words": None}, "words must be a text or a list, not None"),
+        ({"name": "x", "words": ["a", 3]}, "words must be a text, not 3"),
+        ({"name": "x", "limit": [1.0]}, "limit must be a number, not [1.0]"),
         ([], "must be a table of keys and values"),
         (None, "must be a table of keys and values"),
     ],

@@ -89,6 +89,20 @@ def test_view_by_sex_uses_the_judged_sex(prediction: Prediction) -> None:
         dataclasses.replace(prediction, sex=None).view("sex-emotion")
 
 
+def test_view_of_a_model_that_was_trained_on_a_label_set(prediction: Prediction) -> None:
+    pairs = MappingProxyType({"female_calm": 0.5, "female_sad": 0.3, "male_dislike": 0.2})
+    own = dataclasses.replace(
+        prediction, label="female_calm", probabilities=pairs, label_set="sex-emotion"
+    )
+    # The pairs as they were judged, not the product of sex and emotion.
+    assert own.view("sex-emotion").probabilities == pairs
+    assert own.view("three").probabilities == pytest.approx({"neutral": 0.65, "negative": 0.35})
+    assert own.view("sex").label == "female"
+    with pytest.raises(ArgumentInvalid, match="angry and disgusted as one"):
+        own.view("seven")
+    assert own.as_dict().keys() == prediction.as_dict().keys()
+
+
 def test_unknown_view_is_refused(prediction: Prediction) -> None:
     with pytest.raises(ArgumentInvalid, match="views are all, three"):
         prediction.view("Three")

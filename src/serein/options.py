@@ -24,7 +24,8 @@ def from_mapping(
     Parameters
     ----------
     cls
-        A dataclass whose fields are numbers, strings, booleans, tuples of them, or dataclasses.
+        A dataclass whose fields are numbers, strings, booleans, tuples of them, or dataclasses;
+        or one of these or None, or one of these or a tuple, such as ``str | tuple[str, ...]``.
     where
         What the mapping is, for messages: ``recipe 'mine', [training]``.
     error
@@ -54,7 +55,7 @@ def _convert(value: Any, wanted: Any, where: str, error: type[SereinError]) -> A
     if get_origin(wanted) in (Union, UnionType):
         if value is None and type(None) in get_args(wanted):
             return None
-        (wanted,) = (part for part in get_args(wanted) if part is not type(None))
+        return _convert_union(value, wanted, where, error)
     if is_dataclass(wanted):
         return from_mapping(wanted, value, where=where, error=error)  # type: ignore[arg-type]
     if get_origin(wanted) is tuple:
@@ -66,7 +67,27 @@ def _convert(value: Any, wanted: Any, where: str, error: type[SereinError]) -> A
     if get_origin(wanted) is dict:
         wanted = dict
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-        names = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
-        names[dict] = "a table"
-        raise error(f"{where} must be {names.get(wanted, wanted.__name__)}, not {value!r}")
+        raise error(f"{where} must be {_NAMES.get(wanted, wanted.__name__)}, not {value!r}")
     return value
+
+
+_NAMES = {
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    dict: "a table",
+}
+
+
+def _convert_union(value: Any, union: Any, where: str, error: type[SereinError]) -> Any:
+    parts = [part for part in get_args(union) if part is not type(None)]
+    if len(parts) == 1:
+        return _convert(value, parts[0], where, error)
+    single, several = parts
+    if isinstance(value, list | tuple):
+        return _convert(value, several, where, error)
+    try:
+        return _convert(value, single, where, error)
+    except error:
+        raise error(f"{where} must be {_NAMES[single]} or a list, not {value!r}") from None

@@ -106,6 +106,9 @@ class Prediction(_Portable):
         The source as the caller gave it, or None for bytes, file objects and arrays.
     enrolled
         True where a speaker profile was used.
+    label_set
+        Name of the label set whose classes the labels are, such as ``esd``; None where they are
+        canonical emotions.
     """
 
     label: str
@@ -118,6 +121,7 @@ class Prediction(_Portable):
     model: str
     file: str | None = None
     enrolled: bool = False
+    label_set: str | None = None
 
     def view(self, name: str) -> LabelView:
         """The same judgement in another label view.
@@ -125,9 +129,12 @@ class Prediction(_Portable):
         Raises
         ------
         ArgumentInvalid
-            If the view is unknown or does not fit the model.
+            If the view is unknown or does not fit the model: it has none of its labels, needs a
+            sex that is not judged, or tells apart what the model judges as one.
         """
-        probabilities, dropped = regroup(self.probabilities, name, sex=self.sex)
+        probabilities, dropped = regroup(
+            self.probabilities, name, sex=self.sex, trained_on=self.label_set
+        )
         label, confidence = most_probable(probabilities)
         return LabelView(name, label, confidence, probabilities, dropped)
 

@@ -14,7 +14,7 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from serein.bundle import (
     CARD_FILE,
@@ -292,6 +292,111 @@ def test_clips_of_a_batch_are_judged_as_each_alone(
             np.testing.assert_allclose(found, expected, atol=1e-5, rtol=1e-5)
         assert together.attention[row].shape == (lengths[index],)
         assert together.attention[row].sum() == pytest.approx(1.0, abs=1e-5)
+
+
+def put_graph(folder: Path, graph: onnx.GraphProto, **features: Any) -> Bundle:
+    """The bundle with another graph and its right checksum, and changed features."""
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=9)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, folder / "model.onnx")
+    checksum = sha256_of(folder / "model.onnx")
+    rewrite(folder, lambda v: [g.update(sha256=checksum) for g in v["graphs"].values()])
+    rewrite(folder, lambda v: v["features"].update(features))
+    return Bundle.load(folder)
+
+
+def masked_graph() -> onnx.GraphProto:
+    """Means of four columns over the frames that are no padding, and the weights of that mean.
+
+    The embedding is the number of frames that the graph was given, padding and all.
+    """
+    node = helper.make_node
+    constants = {
+        "zero": np.array(0),
+        "one": np.array(1),
+        "columns": np.eye(24, 4, dtype=np.float32),
+        "last": np.array([2]),
+        "second": np.array([1]),
+        "empty": np.zeros((1, 1), dtype=np.float32),
+    }
+    nodes = [
+        node("Shape", ["features"], ["shape"]),
+        node("Gather", ["shape", "one"], ["frames"]),
+        node("Range", ["zero", "frames", "one"], ["steps"]),
+        node("Unsqueeze", ["lengths", "second"], ["length"]),
+        node("Less", ["steps", "length"], ["heard"]),
+        node("Cast", ["heard"], ["ones"], to=TensorProto.FLOAT),
+        node("ReduceSum", ["ones", "second"], ["count"], keepdims=1),
+        node("Div", ["ones", "count"], ["attention"]),
+        node("Unsqueeze", ["attention", "last"], ["weights"]),
+        node("Mul", ["features", "weights"], ["weighted"]),
+        node("ReduceSum", ["weighted", "second"], ["pooled"], keepdims=0),
+        node("MatMul", ["pooled", "columns"], ["logits"]),
+        node("Cast", ["frames"], ["given"], to=TensorProto.FLOAT),
+        node("Mul", ["count", "empty"], ["nothing"]),
+        node("Add", ["nothing", "given"], ["embedding"]),
+    ]
+    shapes: dict[str, tuple[int, list[str | int]]] = {
+        "features": (TensorProto.FLOAT, ["clips", "frames", 24]),
+        "lengths": (TensorProto.INT64, ["clips"]),
+        "logits": (TensorProto.FLOAT, ["clips", 4]),
+        "attention": (TensorProto.FLOAT, ["clips", "frames"]),
+        "embedding": (TensorProto.FLOAT, ["clips", 1]),
+    }
+    known = {name: helper.make_tensor_value_info(name, *shape) for name, shape in shapes.items()}
+    return helper.make_graph(
+        nodes,
+        "masked",
+        [known["features"], known["lengths"]],
+        [known[name] for name in ("logits", "attention", "embedding")],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+
+
+def test_a_graph_with_lengths_is_run_on_all_clips_at_once(folder: Path) -> None:
+    bundle = put_graph(folder, masked_graph(), frames=40, masked=True)
+    lengths = [3, 17, 1, 17, 9]
+    clips = random_clips(lengths)
+    together = bundle.run(clips)
+    assert together.attention is not None
+    assert together.embedding is not None
+    # One call, in which the shorter ones are padded as far as the longest one goes.
+    np.testing.assert_array_equal(together.embedding, np.full((5, 1), 17.0))
+    for row, clip in enumerate(clips):
+        np.testing.assert_allclose(together.logits[row], clip.mean(axis=0)[:4], atol=1e-6)
+        # Nobody is told of the padding: the weights are those of the clip's own frames.
+        np.testing.assert_allclose(together.attention[row], np.full(len(clip), 1 / len(clip)))
+        alone = bundle.run([clip])
+        np.testing.assert_allclose(alone.logits[0], together.logits[row], atol=1e-6)
+
+
+def test_clips_of_a_graph_of_fixed_length_are_filled_up_with_zeros(folder: Path) -> None:
+    weights = np.random.default_rng(3).normal(size=(12 * 24, 4)).astype(np.float32)
+    nodes = [
+        helper.make_node("Reshape", ["features", "row"], ["rows"]),
+        helper.make_node("MatMul", ["rows", "weights"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "fixed",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["clips", 12, 24])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["clips", 4])],
+        [
+            numpy_helper.from_array(weights, "weights"),
+            numpy_helper.from_array(np.array([-1, 12 * 24]), "row"),
+        ],
+    )
+    bundle = put_graph(folder, graph, frames=12)
+    clips = random_clips([12, 1, 5])
+    found = bundle.run(clips, relative=clips, mode="enrolled").logits
+    for row, clip in enumerate(clips):
+        whole = np.zeros((12, 24), dtype=np.float32)
+        whole[: len(clip)] = clip
+        np.testing.assert_allclose(found[row], whole.reshape(-1) @ weights, atol=1e-4)
+        np.testing.assert_allclose(bundle.run([clip]).logits[0], found[row], atol=1e-5)
+    with pytest.raises(BundleInvalid, match="could not be run"):
+        bundle.run(random_clips([13]))  # which its features never have
 
 
 def test_unknown_speaker_is_one_with_zeros(bundle: Bundle) -> None:

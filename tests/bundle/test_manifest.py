@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serein.bundle import MODES, Graph, Manifest, Normalization
+from serein.errors import BundleInvalid
 from serein.features import FeatureSpec
 
 positive = st.floats(2.0**-100, 2.0**100, width=32)
@@ -79,6 +81,27 @@ def test_everything_else_survives(tmp_path: Path) -> None:
 def test_the_order_of_the_labels_is_kept(tmp_path: Path) -> None:
     manifest([0.0], [1.0]).write(tmp_path)
     assert Manifest.read(tmp_path).labels == ("sad", "angry")
+
+
+def test_label_set_is_that_of_the_recipe(tmp_path: Path) -> None:
+    plain = manifest([0.0], [1.0])
+    assert plain.label_set is None
+    assert replace(plain, recipe={"labels": ["sad", "angry"]}).label_set is None
+    replace(plain, recipe={"labels": "esd"}).write(tmp_path)
+    assert Manifest.read(tmp_path).label_set == "esd"
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ("eight", "unknown label set 'eight'; the label sets are three"),
+        ("three", "the label set 'three' has no sad, angry; its classes are negative, neutral"),
+    ],
+)
+def test_label_set_that_is_not_the_models(tmp_path: Path, labels: str, told: str) -> None:
+    replace(manifest([0.0], [1.0]), recipe={"labels": labels}).write(tmp_path)
+    with pytest.raises(BundleInvalid, match=told):
+        Manifest.read(tmp_path)
 
 
 def test_numbers_are_written_as_a_person_would(tmp_path: Path) -> None:

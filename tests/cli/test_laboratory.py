@@ -70,7 +70,7 @@ def test_impossible_protocol_is_refused_before_features(
     command = ["crossval", recipe, "--data", table, "-o", tmp_path / "scores", "--protocol"]
     for protocol, told in (
         ("speakers:99", "allowed are 2 to 8 folds"),
-        ("by-hand", "allowed are speakers:K, loso, corpus, official, random"),
+        ("by-hand", "allowed are speakers:K, stratified:K, loso, corpus, official, random"),
     ):
         ended = run(*command, protocol)
         assert (ended.status, ended.out) == (2, "")

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 import serein
-from serein.labels import LABELS, VIEWS
+from serein.labels import LABEL_SETS, LABELS, VIEWS
 from tests.builders import build_bundle, speech_like
 from tests.cli.conftest import COMMAND, Run, environment, process
 
@@ -53,6 +53,24 @@ def test_view_that_needs_a_sex(run: Run, tmp_path: Path, clips: list[Path]) -> N
     assert (ended.status, ended.out) == (2, "")
     assert "speaker's sex" in ended.err
     assert json.loads(run("predict", "--json", "--model", model, clips[0]).out)["sex"] is None
+
+
+def test_view_that_tells_apart_what_the_model_does_not(
+    run: Run, tmp_path: Path, clips: list[Path]
+) -> None:
+    classes = LABEL_SETS["sex-emotion"].classes
+    model = build_bundle(tmp_path / "pairs", labels=classes, sex=False, label_set="sex-emotion")
+    # Before any file is opened, even one that is not there.
+    words = ("predict", "--json", "--labels", "seven", "--model", model)
+    ended = run(*words, tmp_path / "none.wav", *clips)
+    assert (ended.status, ended.out) == (2, "")
+    assert "angry and disgusted as one" in ended.err
+    value = json.loads(run("predict", "--json", "--model", model, clips[0]).out)
+    assert list(value) == KEYS
+    assert value["label"] in value["probabilities"].keys() == set(classes)
+    assert set(value["sex"]) == {"female", "male"}
+    shown = run("predict", "--top", "2", "--model", model, clips[0]).out
+    assert value["label"] in shown
 
 
 def test_view_is_refused_before_any_file(run: Run, tmp_path: Path, clips: list[Path]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from serein.bundle import Bundle
 from serein.cli.main import main
 from serein.corpora import UtteranceTable
+from serein.labels import LABEL_SETS
 from tests.training import synthetic
 
 RECIPE = """
@@ -20,7 +23,7 @@ title = "A recipe of one's own"
 kind = "functionals"
 [classifier]
 name = "linear-svm"
-regularization = [1e-3]
+options.regularization = [1e-3]
 """
 
 NETWORK = """
@@ -207,3 +210,45 @@ def test_unreadable_clips_are_named_and_left_out(
     assert out == f"{tmp_path / 'out'}\n"
     assert broken.name in "".join(err.split())
     assert "left out" in " ".join(err.split())
+
+
+@pytest.mark.parametrize("command", [_training, _crossval])
+def test_what_a_label_set_loses_is_said_once(
+    command: Callable[..., list[str]],
+    recipe: Path,
+    table: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    recipe.write_text(f'labels = "sex-emotion"\n{RECIPE}', encoding="utf-8")
+    assert _call(*command(recipe, table, tmp_path / "out")) == 0
+    err = capsys.readouterr().err
+    for loss in LABEL_SETS["sex-emotion"].losses:
+        assert err.count(f"serein: warning: labels 'sex-emotion': {loss}") == 1
+    (folder, *_) = sorted((tmp_path / "out").rglob("manifest.json"))
+    assert Bundle.load(folder.parent).manifest.labels[0] == "female_calm"
+
+
+def test_a_label_set_that_is_not_there(
+    recipe: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe.write_text(f'labels = "eight"\n{RECIPE}', encoding="utf-8")
+    assert _call(*_training(recipe, table, tmp_path / "out")) == 2
+    assert "label sets are three, five" in " ".join(capsys.readouterr().err.split())
+
+
+def test_folds_are_those_of_the_clips_that_a_label_set_keeps(
+    recipe: Path, corpus: UtteranceTable, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe.write_text(f'labels = "esd"\n{RECIPE}', encoding="utf-8")
+    utterances = tuple(
+        replace(one, emotion="disgusted") if one.speaker == "ravdess-08" else one
+        for one in corpus.utterances
+    )
+    table = tmp_path / "ravdess.parquet"
+    replace(corpus, utterances=utterances).write(table)
+    words = _crossval(recipe, table, tmp_path / "out")
+    assert _call(*[word.replace("speakers:2", "speakers:8") for word in words]) == 2
+    assert "allowed are 2 to 7 folds" in _one_line(capsys.readouterr().err)
+    # Refused before any feature is computed.
+    assert not (tmp_path / "out").exists()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,6 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import StratifiedGroupKFold
 
 from serein.corpora import (
     PROTOCOLS,
@@ -19,8 +21,9 @@ from serein.corpora import (
     parse_protocol,
     random_folds,
     speaker_folds,
+    stratified_folds,
 )
-from serein.errors import ArgumentInvalid, DataInvalid
+from serein.errors import ArgumentInvalid, DataInvalid, DependencyMissing
 from tests.corpora.test_splits import clip, collections, corpus_of, ravdess, speakers
 
 
@@ -48,6 +51,8 @@ def test_names_of_protocols() -> None:
         "speakers",
         "speakers:",
         "speakers:six",
+        "stratified",
+        "stratified:six",
         "loso:2",
         "random:",
         "random:x",
@@ -56,17 +61,102 @@ def test_names_of_protocols() -> None:
         "speakers:-1",
         "speakers:²",
     ):
-        with pytest.raises(ArgumentInvalid, match="allowed are speakers:K, loso, corpus, official"):
+        with pytest.raises(ArgumentInvalid, match="allowed are speakers:K, stratified:K, loso, c"):
             parse_protocol(wrong, utterances)
     for number in (0, 1, 25):
         with pytest.raises(ArgumentInvalid, match="allowed are 2 to 24 folds"):
             parse_protocol(f"speakers:{number}", utterances)
-    for name in ("loso", "random", "speakers:2"):
+        with pytest.raises(ArgumentInvalid, match="allowed are 2 to 24 folds"):
+            parse_protocol(f"stratified:{number}", utterances)
+    for name in ("loso", "random", "speakers:2", "stratified:2"):
         with pytest.raises(DataInvalid, match="no clip has a label"):
             parse_protocol(name, [replace(item, emotion=None) for item in utterances])
     assert {name.partition(":")[0] for name in PROTOCOLS} == {
-        *("speakers", "loso", "corpus", "official", "random")
+        *("speakers", "stratified", "loso", "corpus", "official", "random")
     }
+
+
+def lopsided(corpus: str, seed: int) -> list[Utterance]:
+    """Speakers of whom each says one emotion more often than the others, in any order."""
+    chance = random.Random(seed)
+    found = []
+    for speaker in range(9):
+        emotions = ["happy", "sad", "angry"] + 4 * [("happy", "sad", "angry")[speaker % 3]]
+        found += [
+            clip(corpus, str(speaker), number=10 * speaker + number, emotion=emotion)
+            for number, emotion in enumerate(emotions + chance.choices(emotions, k=speaker % 4))
+        ]
+    chance.shuffle(found)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_stratified_folds_are_those_of_scikit_learn(seed: int) -> None:
+    utterances = [*lopsided("a", seed), clip("a", "0", number=99, emotion=None), *lopsided("b", 7)]
+    protocol = parse_protocol("stratified:3", utterances, seed=seed)
+    protocol.check(utterances)
+    assert protocol.honest
+    labelled = [index for index, item in enumerate(utterances) if item.emotion is not None]
+    strata = [f"{utterances[index].corpus} {utterances[index].emotion}" for index in labelled]
+    voices = [utterances[index].speaker for index in labelled]
+    oracle = StratifiedGroupKFold(3, shuffle=True, random_state=seed)
+    expected = [
+        {labelled[place] for place in test} for _, test in oracle.split(labelled, strata, voices)
+    ]
+    assert [set(fold.test) for fold in protocol.folds] == expected
+    assert sorted(index for fold in protocol.folds for index in fold.test) == labelled
+    # Dealt as even as here, no fold is far from its third of any emotion of any corpus.
+    for stratum, count in Counter(strata).items():
+        for fold in protocol.folds:
+            held = sum(
+                f"{utterances[i].corpus} {utterances[i].emotion}" == stratum for i in fold.test
+            )
+            assert abs(held - count / 3) <= 0.25 * count
+
+
+def test_stratified_folds_depend_on_the_seed_and_on_no_order() -> None:
+    utterances = ravdess(range(1, 25))
+    shuffled = list(utterances)
+    random.Random(5).shuffle(shuffled)
+
+    def tested(items: Sequence[Utterance], seed: int) -> list[set[str | None]]:
+        folds = stratified_folds(items, 4, seed=seed)
+        return [speakers(items, fold.test) for fold in folds]
+
+    assert tested(utterances, 1) == tested(shuffled, 1)
+    assert tested(utterances, 1) != tested(utterances, 2)
+
+
+def test_an_emotion_that_few_say_is_no_obstacle_to_stratified_folds() -> None:
+    utterances = [*lopsided("a", 0), clip("a", "3", number=99, emotion="bored")]
+    folds = stratified_folds(utterances, 9)
+    assert sum(len(speakers(utterances, fold.test)) for fold in folds) == 9
+    few = [
+        clip("a", str(speaker), number=speaker, emotion=emotion)
+        for speaker, emotion in enumerate(("sad", "happy", "angry", "sad"))
+    ]
+    with pytest.raises(ArgumentInvalid, match="stratified:3 is not possible; allowed are 2 to 2"):
+        stratified_folds(few, 3)
+
+
+def test_stratified_folds_need_names_and_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    nameless = [replace(item, speaker=None) for item in lopsided("a", 0)]
+    with pytest.raises(DataInvalid, match="the speakers of a are not known"):
+        stratified_folds(nameless, 3)
+    monkeypatch.setitem(sys.modules, "sklearn.model_selection", None)
+    with pytest.raises(DependencyMissing, match=r'pip install "serein\[train\]"'):
+        stratified_folds(lopsided("a", 0), 3)
+
+
+def test_official_parts_ask_nothing_of_a_corpus_without_labels() -> None:
+    utterances = [
+        parted(str(speaker), "test" if speaker > 2 else "train", number=number)
+        for speaker in range(5)
+        for number in range(4)
+    ]
+    others = [replace(clip("b", "x", number=number), emotion=None) for number in range(4)]
+    (fold,) = official_folds([*utterances, *others])
+    assert {utterances[index].corpus for index in fold.test} == {"a"}
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
 import pytest
 
-from serein.corpora import Utterance, UtteranceTable
+from serein.corpora import RegroupedUtterance, Utterance, UtteranceTable
 from serein.errors import DataInvalid, DependencyMissing
 
 Make = Callable[..., Utterance]
@@ -100,6 +101,15 @@ def test_unfit_tables(
     rewrite(path, change)
     with pytest.raises(DataInvalid, match=message):
         UtteranceTable.read(path)
+
+
+def test_classes_of_a_label_set_are_for_regrouped_clips_alone(table: UtteranceTable) -> None:
+    given = asdict(table.utterances[0]) | {"emotion": "female_calm", "votes": {"positive": 2.0}}
+    with pytest.raises(DataInvalid, match="is not a canonical emotion"):
+        Utterance(**given)
+    assert RegroupedUtterance(**given).emotion == "female_calm"
+    with pytest.raises(DataInvalid, match="'joyful' is not a canonical emotion"):
+        RegroupedUtterance(**given | {"emotion": "joyful"})
 
 
 def test_files_that_are_no_parquet(table: UtteranceTable, tmp_path: Path) -> None:

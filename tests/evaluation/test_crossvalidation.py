@@ -34,11 +34,12 @@ from serein.evaluation.crossvalidation import (
 from serein.evaluation.fairness import fairness
 from serein.evaluation.outcome import FOLDS_FILE, METRICS_FILE, REPORT_FILE
 from serein.evaluation.predictions import PREDICTIONS_FILE, read_predictions
+from serein.evaluation.report.words import protocol as protocol_in_words
 from serein.evaluation.scores import SUFFIX, score_corpora, uar_interval
 from serein.training.data import Dataset
 from serein.training.recipe import load_recipe
 from tests.evaluation.judgements import no_loss
-from tests.training.synthetic import LABELS, network_recipe, svm_recipe
+from tests.training.synthetic import LABELS, network_recipe, split_labels, svm_recipe
 
 pytestmark = pytest.mark.usefixtures("no_pages")
 
@@ -568,7 +569,8 @@ def test_sentences_that_are_trained_on_and_tested(functionals: Dataset, tmp_path
 def test_robustness_is_measured_of_every_fold(functionals: Dataset, tmp_path: Path) -> None:
     asked: list[list[tuple[Bundle, Sequence[int]]]] = []
 
-    def measure(jobs: Sequence[tuple[Bundle, Sequence[int]]]) -> dict[str, Any]:
+    def measure(jobs: Sequence[tuple[Bundle, Sequence[int]]], given: Dataset) -> dict[str, Any]:
+        assert given is dataset
         asked.append(list(jobs))
         return no_loss(jobs)
 
@@ -678,9 +680,12 @@ def test_quick_keeps_a_few_clips_and_epochs(corpus: UtteranceTable) -> None:
         ),
     )
     few = quick_table(many)
-    counts = Counter((one.speaker, one.emotion) for one in few.utterances)
-    assert set(counts.values()) == {QUICK_CLIPS}
-    assert len(counts) == 8 * 4
+    assert len(few) == QUICK_CLIPS
+    assert set(Counter(one.speaker for one in few.utterances).values()) == {QUICK_CLIPS // 8}
+    assert set(Counter(one.emotion for one in few.utterances).values()) == {QUICK_CLIPS // 4}
+    pairs = Counter((one.speaker, one.emotion) for one in few.utterances)
+    assert len(pairs) == 8 * 4
+    assert max(pairs.values()) == 2
     assert set(few.utterances) <= set(many.utterances)
     assert quick_table(few) == few
     quick = quick_recipe(load_recipe("bundled")).network
@@ -688,3 +693,58 @@ def test_quick_keeps_a_few_clips_and_epochs(corpus: UtteranceTable) -> None:
     assert quick.training.epochs == 2
     assert quick.training.clips_per_epoch == 0
     assert quick_recipe(svm_recipe()) == svm_recipe()
+
+
+@pytest.mark.parametrize("name", ["esd", "sex-emotion"])
+def test_a_recipe_for_a_label_set(name: str, functionals: Dataset, tmp_path: Path) -> None:
+    divided = split_labels(functionals)
+    regrouped = divided.regrouped(name)
+    metrics = crossvalidate(svm_recipe(labels=name), divided, "speakers:2", tmp_path)
+    assert metrics["classes"] == list(regrouped.labels)
+    truth = {one.path: one.emotion for one in regrouped.utterances if one.emotion is not None}
+    rows = _predictions(tmp_path)
+    assert {row["path"]: row["emotion"] for row in rows} == truth
+    predicted = [row["predicted"] for row in rows]
+    expected = balanced_accuracy_score([row["emotion"] for row in rows], predicted)
+    assert metrics["uar"] == pytest.approx(expected)
+    # The folds count into the clips as they were given.
+    saved = json.loads((tmp_path / FOLDS_FILE).read_text(encoding="utf-8"))
+    for fold in folds_from_dict(saved, divided.utterances):
+        bundle = Bundle.load(tmp_path / f"fold-{fold.name}")
+        assert bundle.manifest.label_set == name
+        assert {divided.utterances[index].path for index in fold.test} <= truth.keys()
+        assert {one["path"] for one in rows if one["fold"] == fold.name} == {
+            divided.utterances[index].path for index in fold.test
+        }
+
+
+def test_a_label_set_of_which_too_little_is_there(functionals: Dataset, tmp_path: Path) -> None:
+    only = replace(
+        functionals,
+        utterances=tuple(replace(one, emotion="calm") for one in functionals.utterances),
+    )
+    told = r"hold 1 of the recipe's labels \(neutral of angry, happy, neutral, sad, surprised\)"
+    with pytest.raises(DataInvalid, match=told):
+        crossvalidate(svm_recipe(labels="esd"), only, "speakers:2", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_stratified_folds_are_run_and_told(functionals: Dataset, tmp_path: Path) -> None:
+    metrics = crossvalidate(svm_recipe(), functionals, "stratified:2", tmp_path, only=["1"])
+    assert (metrics["protocol"], metrics["speakers_kept_apart"]) == ("stratified:2", True)
+    assert protocol_in_words("stratified:2").startswith("The speakers were dealt into parts that")
+
+
+def test_who_is_left_out_by_the_label_set_needs_no_name(
+    functionals: Dataset, tmp_path: Path
+) -> None:
+    """The counterpart of a random split needs the speakers of the clips that are scored."""
+    few = _of_speakers(functionals, 1, 2, 3, 4)
+    divided = split_labels(few)
+    nameless = tuple(
+        replace(one, speaker=None) if one.emotion == "disgusted" else one
+        for one in divided.utterances
+    )
+    dataset = replace(divided, utterances=nameless)
+    metrics = crossvalidate(svm_recipe(labels="esd"), dataset, "random:2", tmp_path)
+    assert metrics["speakers_apart"]["protocol"] == "speakers:2"

@@ -18,8 +18,9 @@ from serein.evaluation.evaluate import SEEN, UNCHECKED, UNKNOWN, UNSEEN
 from serein.evaluation.outcome import FOLDS_FILE, METRICS_FILE, REPORT_FILE
 from serein.evaluation.predictions import PREDICTIONS_FILE, read_predictions
 from serein.training.data import Dataset
+from serein.training.train import train_bundle
 from tests.evaluation.judgements import no_loss
-from tests.training.synthetic import LABELS, split_by_actor
+from tests.training.synthetic import LABELS, split_by_actor, split_labels, svm_recipe
 
 pytestmark = pytest.mark.usefixtures("no_pages")
 
@@ -291,7 +292,8 @@ def test_robustness_is_measured_on_what_is_scored(
 ) -> None:
     asked: list[Any] = []
 
-    def measure(jobs: Sequence[tuple[Bundle, Sequence[int]]]) -> dict[str, Any]:
+    def measure(jobs: Sequence[tuple[Bundle, Sequence[int]]], given: Dataset) -> dict[str, Any]:
+        assert given is functionals
         asked.extend(jobs)
         return no_loss(jobs)
 
@@ -301,3 +303,34 @@ def test_robustness_is_measured_on_what_is_scored(
     assert list(indexes) == list(split_by_actor(functionals)[1])
     assert metrics["robustness"] == _metrics(tmp_path)["robustness"] == no_loss(asked)
     assert list(metrics)[-1] == "folds"
+
+
+def test_a_model_of_a_label_set_is_scored_over_its_classes(
+    svm_bundle: Bundle, functionals: Dataset, tmp_path: Path
+) -> None:
+    """Calm counts as neutral; who is left out is counted by name."""
+    split, _ = split_by_actor(functionals)
+    divided = split_labels(functionals)
+    bundle = train_bundle(svm_recipe(labels="esd"), divided, split, tmp_path / "bundle")
+    metrics = evaluate(bundle, divided, tmp_path / "run")
+    assert (metrics["clips"], metrics["unscored"]) == (14, {"disgusted": 2})
+    assert metrics["classes"] == list(LABELS)
+    rows = read_predictions(tmp_path / "run" / PREDICTIONS_FILE)
+    truth = {one.path: one.emotion for one in functionals.utterances}
+    assert all(one.utterance.emotion == truth[one.utterance.path] for one in rows)
+    # Neutral holds calm, so these are the four classes that every corpus has.
+    assert metrics["four_classes"]["uar"] == pytest.approx(metrics["uar"])
+
+
+def test_clips_of_unknown_sex_are_counted_where_pairs_are_scored(
+    functionals: Dataset, tmp_path: Path
+) -> None:
+    split, test = split_by_actor(functionals)
+    recipe = svm_recipe(labels="sex-emotion")
+    bundle = train_bundle(recipe, functionals, split, tmp_path / "bundle")
+    unknown = functionals.utterances[test[0]]
+    dataset = _with(functionals, lambda one: replace(one, sex=None) if one is unknown else one)
+    metrics = evaluate(bundle, dataset, tmp_path / "run")
+    assert metrics["unscored"] == {f"{unknown.emotion} of unknown sex": 1}
+    assert len(metrics["classes"]) == 8
+    assert "four_classes" not in metrics

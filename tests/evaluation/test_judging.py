@@ -13,7 +13,8 @@ from serein.evaluation import judge_clips, score
 from serein.evaluation.judging import restricted, scored_classes
 from serein.recognition import Recognizer, judge
 from serein.training.data import Dataset
-from tests.training.synthetic import LABELS, split_by_actor
+from serein.training.train import train_bundle
+from tests.training.synthetic import LABELS, split_by_actor, split_labels, svm_recipe
 
 
 @pytest.fixture(params=["svm", "network"])
@@ -169,3 +170,16 @@ def test_restricted_probabilities() -> None:
     # Nothing is left to go by: every class is as likely as the others.
     assert restricted(whole, known, ("x", "y")).tolist() == [0.5, 0.5]
     assert restricted(np.array([1.0, 0.0, 0.0]), known, ("b", "c")).tolist() == [0.5, 0.5]
+
+
+def test_regrouped_clips_are_judged_over_their_classes(
+    functionals: Dataset, tmp_path: Path
+) -> None:
+    split, test = split_by_actor(functionals)
+    dataset = split_labels(functionals).regrouped("esd")
+    bundle = train_bundle(svm_recipe(labels="esd"), dataset, split, tmp_path / "bundle")
+    judged = judge_clips(bundle, dataset, test)
+    left_out = [index for index in test if dataset.utterances[index].emotion is None]
+    assert len(left_out) == 2  # each of the two speakers was disgusted once
+    assert len(judged) == len(test) - len(left_out)
+    assert {one.classes for one in judged} == {LABELS}

@@ -24,7 +24,7 @@ from serein.errors import (
     SereinError,
     TooLongDuration,
 )
-from serein.labels import VIEWS
+from serein.labels import LABEL_SETS, VIEWS
 from serein.recognition import Recognizer, judge, softmax
 from serein.recognition.speaker import LIMIT
 from serein.results import Prediction
@@ -82,6 +82,54 @@ def test_every_view_of_a_prediction_sums_to_one(
     found = recognizer.predict(wav).view(view)
     assert sum(found.probabilities.values()) == pytest.approx(1.0)
     assert found.confidence == max(found.probabilities.values())
+
+
+PAIRS = LABEL_SETS["sex-emotion"].classes
+
+
+@pytest.mark.parametrize("sex", [True, False])
+def test_model_of_sex_and_emotion(tmp_path: Path, wav: Path, sex: bool) -> None:
+    folder = build_bundle(tmp_path, labels=PAIRS, sex=sex, label_set="sex-emotion")
+    recognizer = serein.load(folder)
+    prediction = recognizer.predict(wav)
+    assert tuple(prediction.probabilities) == PAIRS
+    assert prediction.label in PAIRS
+    # The sex agrees with the pairs, also where the graph says something of its own.
+    assert prediction.sex is not None
+    for which, probability in prediction.sex.items():
+        own = (p for name, p in prediction.probabilities.items() if name.startswith(f"{which}_"))
+        assert probability == pytest.approx(sum(own))
+    assert prediction.view("sex-emotion").probabilities == prediction.probabilities
+    assert prediction.view("sex").probabilities == prediction.sex
+    for view in ("all", "sex-emotion", "sex", "three"):
+        recognizer.require_view(view)
+    with pytest.raises(ArgumentInvalid, match="angry and disgusted as one"):
+        recognizer.require_view("seven")
+
+
+def test_model_of_one_sex_leaves_the_sex_to_its_graph(tmp_path: Path, wav: Path) -> None:
+    women = [name for name in PAIRS if name.startswith("female")]
+    for sex in (True, False):
+        folder = build_bundle(tmp_path / str(sex), labels=women, sex=sex, label_set="sex-emotion")
+        recognizer = serein.load(folder)
+        assert (recognizer.predict(wav).sex is not None) == sex
+    with pytest.raises(ArgumentInvalid, match="judges the speaker's sex"):
+        recognizer.require_view("sex")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_view_is_refused_beforehand_as_it_would_be(
+    either: Recognizer, wav: Path, view: str
+) -> None:
+    def refusal(ask: Callable[[], object]) -> str | None:
+        try:
+            ask()
+        except ArgumentInvalid as error:
+            return error.message
+        return None
+
+    prediction = either.predict(wav)
+    assert refusal(lambda: either.require_view(view)) == refusal(lambda: prediction.view(view))
 
 
 def test_probabilities_are_the_tempered_softmax_of_the_logits(either: Recognizer) -> None:

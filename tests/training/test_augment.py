@@ -12,7 +12,7 @@ from scipy import ndimage
 from serein.features import Features
 from serein.recognition import ClipStatistics, SpeakerProfile
 from serein.training.augment import Change, mask
-from serein.training.recipe import AugmentOptions
+from serein.training.network_recipe import AugmentOptions
 
 Array = npt.NDArray[np.float32]
 

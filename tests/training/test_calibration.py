@@ -6,7 +6,12 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from serein.training.calibration import HIGHEST, LOWEST, fit_temperature
+from serein.training.calibration import (
+    HIGHEST,
+    LOWEST,
+    fit_temperature,
+    negative_log_likelihood,
+)
 
 Logits = npt.NDArray[np.float32]
 Indexes = npt.NDArray[np.int64]
@@ -48,6 +53,22 @@ def test_is_the_optimum_that_scipy_finds(seed: int) -> None:
     found = fit_temperature(logits, targets, allowed)
     assert found == pytest.approx(best.x, rel=1e-3)
     assert _loss(found, logits, targets, allowed) <= best.fun + 1e-9
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_likelihood_is_that_of_scipy(temperature: float) -> None:
+    logits, targets = _sampled(1.0, clips=50)
+    allowed = np.random.default_rng(2).random(logits.shape) < 0.6
+    allowed[np.arange(len(targets)), targets] = True
+    found = negative_log_likelihood(logits / temperature, targets, allowed)
+    assert found == pytest.approx(_loss(temperature, logits, targets, allowed), rel=1e-5)
+
+
+def test_likelihood_of_what_is_certain_is_finite() -> None:
+    logits = np.array([[1e4, -1e4], [0.0, 0.0]])
+    targets, both = np.array([0, 1]), np.ones((2, 2), dtype=bool)
+    assert negative_log_likelihood(logits, targets, both) == pytest.approx(np.log(2) / 2)
+    assert negative_log_likelihood(logits, 1 - targets, both) == pytest.approx(1e4, rel=1e-3)
 
 
 def test_labels_that_the_corpus_lacks_do_not_matter() -> None:

@@ -1,33 +1,33 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from serein.bundle import Normalization
+from serein.features import FeatureSpec
 from serein.metrics import unweighted_average_recall
-from serein.recognition import Reference
 from serein.training import network as network_module
+from serein.training.clips import Batch, ClipSource
 from serein.training.data import Dataset, population
 from serein.training.network import (
-    ClipSource,
     EpochReport,
-    _Drawer,
+    _combine,
+    _loss,
+    _optimizer,
     _share_of_rate,
-    _weights,
+    _Trainer,
     masked_loss,
-    network_logits,
-    pad,
+    network_outputs,
     train_network,
     validation_score,
 )
-from serein.training.recipe import AugmentOptions, NetworkRecipe
+from serein.training.network_recipe import AugmentOptions, NetworkRecipe, TrainingOptions
 from tests.training.synthetic import (
     LABELS,
     LOG_MEL,
@@ -47,18 +47,6 @@ def _recipe(**changes: int) -> NetworkRecipe:
 @pytest.fixture
 def normalization(log_mel: Dataset) -> Normalization:
     return Normalization(*population(log_mel, range(len(log_mel))), 2.0)
-
-
-def test_pad_puts_clips_on_zeros() -> None:
-    generator = np.random.default_rng(0)
-    clips = [generator.normal(size=(2, frames, 3)).astype(np.float32) for frames in (4, 1, 6)]
-    features, relative, lengths = pad(clips)
-    assert lengths.tolist() == [4, 1, 6]
-    for part, view in ((features, 0), (relative, 1)):
-        assert part.shape == (3, 6, 3)
-        for row, clip in zip(part.numpy(), clips, strict=True):
-            np.testing.assert_array_equal(row[: clip.shape[1]], clip[view])
-            assert not row[clip.shape[1] :].any()
 
 
 def _plain_loss(logits: np.ndarray, targets: list[int], allowed: np.ndarray, s: float) -> float:
@@ -106,98 +94,6 @@ def test_a_label_masked_away_gets_no_gradient() -> None:
     assert float(gradient[0, 2]) == 0.0
     assert bool((gradient[1] != 0).all())
     assert bool((gradient[0, :2] != 0).all())
-
-
-def test_whole_clips_are_as_recognition_normalises_them(
-    log_mel: Dataset, normalization: Normalization
-) -> None:
-    indexes = [0, 9, 1, 33]
-    source = ClipSource(log_mel, normalization)
-    response = LOG_MEL.gain_response
-    population_reference = Reference.of(normalization, None)
-    for index, unknown, enrolled in zip(
-        indexes, source.whole(indexes, "unknown"), source.whole(indexes, "enrolled"), strict=True
-    ):
-        speaker = log_mel.utterances[index].speaker
-        group = [i for i in indexes if log_mel.utterances[i].speaker == speaker]
-        own = Reference.of(normalization, log_mel.profile(group, model=""))
-        clip = log_mel.features[index]
-        plain = population_reference.normalize(clip, response)
-        np.testing.assert_array_equal(unknown, [plain, np.zeros_like(plain)])
-        np.testing.assert_array_equal(enrolled, [plain, own.normalize(clip, response)])
-
-
-def test_a_drawn_clip_without_any_change_is_the_whole_clip(
-    log_mel: Dataset, normalization: Normalization
-) -> None:
-    recipe = replace(_recipe(), augment=AugmentOptions())
-    source = ClipSource(log_mel, normalization)
-    generator = np.random.default_rng(0)
-    drawn = source.drawn(5, (), recipe, generator)
-    np.testing.assert_array_equal(drawn, source.whole([5], "unknown")[0])
-
-
-def test_a_long_clip_is_cut(log_mel: Dataset, normalization: Normalization) -> None:
-    recipe = replace(
-        _recipe(), augment=AugmentOptions(), training=replace(_recipe().training, longest=0.2)
-    )
-    source = ClipSource(log_mel, normalization)
-    whole = source.whole([5], "unknown")[0][0]
-    begins = set()
-    for seed in range(60):
-        cut = source.drawn(5, (), recipe, np.random.default_rng(seed))[0]
-        assert len(cut) == 10  # 0.2 s at 20 ms a frame
-        begins.add(
-            next(k for k in range(len(whole)) if np.array_equal(whole[k : k + len(cut)], cut))
-        )
-    assert min(begins) == 0
-    assert max(begins) == len(whole) - 10
-
-
-def test_corpora_and_emotions_are_drawn_alike() -> None:
-    utterances = [
-        *(utterance("happy", corpus="tess", speaker="tess-1") for _ in range(6)),
-        *(utterance("sad", corpus="tess", speaker="tess-1") for _ in range(2)),
-        *(utterance("sad", speaker=f"ravdess-0{k}") for k in range(4)),
-    ]
-    dataset = made_up(utterances, LOG_MEL)
-    shares = _weights(dataset, range(12), 0.5)
-    assert shares.sum() == pytest.approx(1.0)
-    # By hand: one speaker against four, to the power of a half; emotions alike within.
-    np.testing.assert_allclose(shares[:6], (1 / 3) / 2 / 6)
-    np.testing.assert_allclose(shares[6:8], (1 / 3) / 2 / 2)
-    np.testing.assert_allclose(shares[8:], (2 / 3) / 4)
-
-
-@pytest.mark.parametrize("count", [16, 17, 31, 33, 48])
-def test_an_epoch_draws_its_clips_in_batches(
-    log_mel: Dataset, normalization: Normalization, count: int
-) -> None:
-    recipe = _recipe()
-    recipe = replace(recipe, training=replace(recipe.training, clips_per_epoch=count))
-    train = list(range(20, 50))
-    drawer = _Drawer(log_mel, train, LABELS, recipe, normalization, 0)
-    batches = list(drawer.epoch())
-    assert len(batches) == drawer.batches
-    sizes = [len(batch[0]) for batch in batches]
-    # A batch of one clip would have no spread to normalise by.
-    assert min(sizes) >= 2
-    assert max(sizes) <= 16
-    assert count - sum(sizes) in (0, 1)
-
-
-def test_one_emotion_is_drawn_as_often_as_another(
-    log_mel: Dataset, normalization: Normalization
-) -> None:
-    recipe = replace(_recipe(), augment=AugmentOptions())
-    recipe = replace(recipe, training=replace(recipe.training, clips_per_epoch=800))
-    everything = range(len(log_mel))
-    sad = [index for index in everything if log_mel.utterances[index].emotion == "sad"]
-    others = [index for index in everything if index not in sad]
-    drawer = _Drawer(log_mel, [*others, *sad[:2]], LABELS, recipe, normalization, 0)
-    counts = Counter(int(target) for batch in drawer.epoch() for target in batch[3])
-    for label in range(4):
-        assert counts[label] / 800 == pytest.approx(0.25, abs=0.07)  # four standard errors
 
 
 @pytest.mark.parametrize(("epochs", "count"), [(2, 66), (5, 32), (1, 17)])
@@ -258,7 +154,44 @@ def test_training_returns_the_best_epoch(
     assert not all(torch.equal(found[name], part) for name, part in weights[3].items())
 
 
-def test_logits_come_in_the_order_asked_for(log_mel: Dataset, normalization: Normalization) -> None:
+@pytest.mark.parametrize(("patience", "epochs"), [(0, 7), (1, 3), (3, 5)])
+def test_training_ends_once_nothing_gets_better(
+    log_mel: Dataset,
+    normalization: Normalization,
+    monkeypatch: pytest.MonkeyPatch,
+    patience: int,
+    epochs: int,
+) -> None:
+    split, _ = split_by_actor(log_mel)
+    planned = [0.5, 0.6, 0.6, 0.4, 0.55, 0.3, 0.9]  # the same again is no better
+    weights: list[dict[str, Tensor]] = []
+
+    def say(network: nn.Module, *others: Any) -> float:
+        if others[-1] == "unknown":
+            weights.append({name: part.clone() for name, part in network.state_dict().items()})
+        return planned[len(weights) - 1]
+
+    monkeypatch.setattr(network_module, "validation_score", say)
+    reports: list[EpochReport] = []
+    recipe = _recipe(epochs=7)
+    network = train_network(
+        log_mel,
+        split.train,
+        split.validation,
+        LABELS,
+        replace(recipe, training=replace(recipe.training, patience=patience)),
+        normalization,
+        seed=1,
+        report=reports.append,
+    )
+    assert [report.epoch for report in reports] == list(range(1, epochs + 1))
+    best = weights[planned.index(max(planned[:epochs]))]
+    assert all(torch.equal(part, best[name]) for name, part in network.state_dict().items())
+
+
+def test_outputs_come_in_the_order_asked_for(
+    log_mel: Dataset, normalization: Normalization
+) -> None:
     split, _ = split_by_actor(log_mel)
     network = train_network(
         log_mel,
@@ -276,9 +209,11 @@ def test_logits_come_in_the_order_asked_for(log_mel: Dataset, normalization: Nor
     )
     dataset = replace(log_mel, features=features)
     indexes = list(range(0, 60, 3))
-    together = network_logits(network, dataset, indexes, normalization, "unknown")
-    alone = [network_logits(network, dataset, [i], normalization, "unknown")[0] for i in indexes]
-    np.testing.assert_allclose(together, alone, atol=1e-4)
+    source = ClipSource(dataset, normalization, relative=True)
+    together = network_outputs(network, source, indexes, "unknown")
+    assert set(together) == {"logits"}
+    alone = [network_outputs(network, source, [i], "unknown")["logits"][0] for i in indexes]
+    np.testing.assert_allclose(together["logits"], alone, atol=1e-4)
 
 
 def test_learning_rate_rises_for_a_tenth_and_falls_to_nothing() -> None:
@@ -298,11 +233,11 @@ class _Oracle(nn.Module):
         super().__init__()
         self.anything = nn.Parameter(torch.zeros(1))
 
-    def forward(self, features: torch.Tensor, *others: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def forward(self, features: torch.Tensor, **others: torch.Tensor) -> dict[str, torch.Tensor]:
         said = features[:, 0, 0].round().long()
         logits = nn.functional.one_hot(said, 4).float()
         logits[:, 3] = 5.0
-        return (logits,)
+        return {"logits": logits}
 
 
 def test_validation_is_scored_over_the_labels_of_each_corpus() -> None:
@@ -319,7 +254,8 @@ def test_validation_is_scored_over_the_labels_of_each_corpus() -> None:
     )
     dataset = replace(dataset, features=features)
     plain = Normalization(np.zeros(24, np.float32), np.ones(24, np.float32), 2.0)
-    found = validation_score(_Oracle(), dataset, range(7), labels, plain, "unknown")
+    source = ClipSource(dataset, plain, relative=False)
+    found = validation_score(_Oracle(), source, range(7), labels, "unknown")
     truth = np.array([labels.index(str(one.emotion)) for one in utterances])
     judged = np.array(said)
     expected = [
@@ -329,3 +265,258 @@ def test_validation_is_scored_over_the_labels_of_each_corpus() -> None:
     # By hand: (1 + 2/3) / 2 and (1 + 1/2) / 2.
     assert expected == pytest.approx([5 / 6, 3 / 4])
     assert found == pytest.approx(np.mean(expected))
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("adam", torch.optim.Adam),
+        ("adamw", torch.optim.AdamW),
+        ("rmsprop", torch.optim.RMSprop),
+    ],
+)
+def test_the_optimizer_is_the_one_named(word: str, kind: type[torch.optim.Optimizer]) -> None:
+    network = nn.Linear(3, 2)
+    made = _optimizer(
+        network, TrainingOptions(epochs=1, optimizer=word, learning_rate=0.25, weight_decay=0.125)
+    )
+    assert type(made) is kind
+    (group,) = made.param_groups
+    assert (group["lr"], group["weight_decay"]) == (0.25, 0.125)
+    assert {id(part) for part in group["params"]} == {id(part) for part in network.parameters()}
+
+
+class _Judge(nn.Module):
+    """A linear layer on the mean over frames."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(4)
+        self.emotion = nn.Linear(6, 3)
+
+    def forward(self, features: Tensor) -> dict[str, Tensor]:
+        return {"logits": self.emotion(features.mean(dim=1))}
+
+
+def _batches(count: int, clips: int = 4, *, seed: int = 0) -> list[Batch]:
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        Batch(
+            {"features": torch.randn(clips, 5, 6, generator=generator)},
+            torch.randint(3, (clips,), generator=generator),
+            torch.ones(clips, 3, dtype=torch.bool),
+            torch.full((clips,), -1),
+        )
+        for _ in range(count)
+    ]
+
+
+def _trainer(*, steps: int = 100, mixup: float = 0.0, **training: Any) -> _Trainer:
+    values: Any = {"label_smoothing": 0.0, "schedule": "constant"} | training
+    options = TrainingOptions(epochs=1, **values)
+    augment = AugmentOptions(mixup=mixup)
+    recipe = NetworkRecipe(name="made-up", training=options, augment=augment)
+    return _Trainer(_Judge(), recipe, steps, 9)
+
+
+def _rate(trainer: _Trainer) -> float:
+    return float(trainer.optimizer.param_groups[0]["lr"])
+
+
+def test_a_constant_rate_stays() -> None:
+    trainer = _trainer(learning_rate=0.25)
+    for epoch in range(6):
+        trainer.epoch(_batches(2))
+        trainer.judged(-epoch)
+        assert _rate(trainer) == 0.25
+
+
+def test_the_rate_halves_on_a_plateau() -> None:
+    trainer = _trainer(schedule="plateau", learning_rate=0.25)
+    rates = []
+    # Three epochs without a better score are waited for; a better one begins anew.
+    for score in (0.5, 0.4, 0.5, 0.5, 0.6, 0.5, 0.6, 0.6, 0.6, 0.1, 0.1, 0.1, 0.1):
+        trainer.epoch(_batches(1))
+        trainer.judged(score)
+        rates.append(_rate(trainer))
+    assert rates == [*[0.25] * 8, *[0.125] * 4, 0.0625]
+
+
+def test_the_rate_follows_its_cosine_step_by_step() -> None:
+    trainer = _trainer(schedule="cosine", learning_rate=0.25, steps=20)
+    rates = []
+    for batch in _batches(20):
+        rates.append(_rate(trainer))
+        trainer.epoch([batch])
+    assert rates == pytest.approx([0.25 * _share_of_rate(step / 20) for step in range(20)])
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.15, 0.995])
+def test_what_is_kept_is_the_average_of_the_weights(averaging: float) -> None:
+    trainer = _trainer(averaging=averaging, learning_rate=0.1)
+    average: Any = trainer.average
+    kept = average.emotion.weight.clone()
+    for step, batch in enumerate(_batches(5), start=1):
+        trainer.epoch([batch])
+        decay = min(averaging, (1 + step) / (10 + step))
+        new = trainer.network.emotion.weight.detach()
+        kept = decay * kept + (1 - decay) * new
+        torch.testing.assert_close(average.emotion.weight, kept)
+        if not averaging:
+            assert torch.equal(average.emotion.weight, new)
+    assert not average.training
+
+
+def _cross_entropy(logits: Tensor, targets: Tensor) -> float:
+    return float(nn.functional.cross_entropy(logits.detach(), targets))
+
+
+def test_mixed_clips_have_both_targets_by_their_share() -> None:
+    trainer = _trainer(mixup=0.7, sex_weight=0.0)
+    (batch,) = _batches(1, clips=8)
+    found = trainer._loss(batch)
+    same = np.random.default_rng([9, 1])
+    share = same.beta(0.7, 0.7)
+    order = same.permutation(8)
+    assert 0.01 < share < 0.99
+    features = batch.inputs["features"]
+    logits = trainer.network(share * features + (1 - share) * features[order])["logits"]
+    expected = share * _cross_entropy(logits, batch.targets)
+    expected += (1 - share) * _cross_entropy(logits, batch.targets[order])
+    assert float(found.detach()) == pytest.approx(expected, rel=1e-5)
+    # Without it, the clips are themselves.
+    plain = trainer.network(features)["logits"]
+    found = _trainer(sex_weight=0.0)._loss(batch)
+    assert float(found.detach()) == pytest.approx(_cross_entropy(plain, batch.targets), rel=1e-5)
+
+
+def test_branches_are_trained_each_by_itself_and_the_rest_is_added() -> None:
+    (batch,) = _batches(1)
+    training = TrainingOptions(epochs=1, label_smoothing=0.0, sex_weight=0.25)
+    generator = torch.Generator().manual_seed(1)
+    first, second, sex = (torch.randn(4, size, generator=generator) for size in (3, 3, 2))
+    one, other = (_cross_entropy(logits, batch.targets) for logits in (first, second))
+    outputs = {"logits": first, "branches": torch.stack([first, second], dim=1)}
+    assert float(_loss(outputs, batch, training)) == pytest.approx((one + other) / 2, rel=1e-5)
+    assert float(_loss({"logits": second}, batch, training)) == pytest.approx(other, rel=1e-5)
+    outputs = {"logits": first, "penalty": torch.tensor(7.0)}
+    assert float(_loss(outputs, batch, training)) == pytest.approx(one + 7, rel=1e-5)
+    # A head for the sex counts for the clips whose speaker's is known, if there are any.
+    outputs = {"logits": first, "sex": sex}
+    assert float(_loss(outputs, batch, training)) == pytest.approx(one, rel=1e-5)
+    known = replace(batch, sexes=torch.tensor([1, -1, 0, -1]))
+    told = _cross_entropy(sex[[0, 2]], torch.tensor([1, 0]))
+    assert float(_loss(outputs, known, training)) == pytest.approx(one + 0.25 * told, rel=1e-5)
+    assert float(_loss({"logits": first}, known, training)) == pytest.approx(one, rel=1e-5)
+    free = replace(training, sex_weight=0.0)
+    assert float(_loss(outputs, known, free)) == pytest.approx(one, rel=1e-5)
+
+
+def test_narrow_numbers_are_close_and_come_back_wide() -> None:
+    narrow, wide = (_trainer(precision=word) for word in ("bfloat16", "float32"))
+    (batch,) = _batches(1, clips=16)
+    found, expected = (trainer._forward(batch.inputs)["logits"] for trainer in (narrow, wide))
+    assert found.dtype == torch.float32
+    assert not torch.equal(found, expected)
+    torch.testing.assert_close(found, expected, atol=0.02, rtol=0.02)
+    for trainer in (narrow, wide):
+        loss = trainer.epoch(_batches(3))
+        assert math.isfinite(loss)
+        for network in (trainer.network, trainer.average):
+            assert {part.dtype for part in network.parameters()} == {torch.float32}
+    one, other = (list(trainer.average.parameters()) for trainer in (narrow, wide))
+    torch.testing.assert_close(one, other, atol=0.02, rtol=0.02)
+    # What is judged is judged in full precision.
+    average: Any = narrow.average
+    judged = average(**batch.inputs)["logits"]
+    by_hand = average.emotion(batch.inputs["features"].mean(dim=1))
+    assert torch.equal(judged, by_hand)
+
+
+class _Branches(nn.Module):
+    """Of two branches one reads the label off the clip's first values, the other off the next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.share = nn.Parameter(torch.tensor(0.5), requires_grad=False)
+
+    def forward(self, features: Tensor) -> dict[str, Tensor]:
+        branches = features[:, 0, :6].reshape(-1, 2, 3)
+        logits = self.share * branches[:, 0] + (1 - self.share) * branches[:, 1]
+        return {"logits": logits, "branches": branches}
+
+    def combine(self, share: float) -> None:
+        self.share.fill_(share)
+
+
+def _heard_by_branches(first: float, second: float) -> ClipSource:
+    """Clips in which each branch finds the truth so loudly in noise."""
+    labels = ("angry", "happy", "sad")
+    spec = FeatureSpec(kind="mfcc", coefficients=6, frames=1)
+    dataset = made_up([utterance(labels[k % 3]) for k in range(90)], spec, seed=2)
+    truth = np.eye(3, dtype=np.float32)[np.arange(90) % 3]
+    features = tuple(
+        replace(clip, values=clip.values + np.concatenate([first * row, second * row])[None])
+        for clip, row in zip(dataset.features, truth, strict=True)
+    )
+    plain = Normalization(np.zeros(6, np.float32), np.ones(6, np.float32), 1e9)
+    return ClipSource(replace(dataset, features=features), plain, relative=False)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "least", "most"),
+    [(4.0, 0.0, 0.8, 1.0), (0.0, 4.0, 0.0, 0.2), (2.0, 2.0, 0.3, 0.7)],
+)
+def test_the_branch_that_knows_more_counts_more(
+    first: float, second: float, least: float, most: float
+) -> None:
+    network = _Branches()
+    source = _heard_by_branches(first, second)
+    _combine(network, source, range(90), ("angry", "happy", "sad"))
+    assert least <= float(network.share) <= most
+
+
+def test_a_network_without_branches_is_left_as_it_is() -> None:
+    network = _Judge()
+    before = network.emotion.weight.clone()
+    _combine(network, _heard_by_branches(1.0, 1.0), range(90), ("angry", "happy", "sad"))
+    assert torch.equal(network.emotion.weight, before)
+
+
+def test_branches_come_in_the_order_asked_for() -> None:
+    source = _heard_by_branches(1.0, 2.0)
+    indexes = [70, 3, 88, 12]
+    found = network_outputs(_Branches(), source, indexes, "unknown")
+    assert found["branches"].shape == (4, 2, 3)
+    for row, clip in enumerate(source.whole(indexes, "unknown")):
+        np.testing.assert_allclose(found["branches"][row].reshape(-1), clip[0, 0])
+
+
+@pytest.mark.parametrize("name", ["blstm-attention", "mfcc-cnn", "cepstral-cnn"])
+def test_other_networks_are_trained_by_the_same_loop(name: str, log_mel: Dataset) -> None:
+    """Of one view, of a fixed length or masked, with everything that a recipe can say."""
+    masked = name == "blstm-attention"
+    spec = replace(LOG_MEL, frames=32, masked=masked)
+    cut = tuple(replace(clip, values=clip.values[:32]) for clip in log_mel.features)
+    dataset = replace(log_mel, spec=spec, features=cut, copies=tuple((clip,) for clip in cut))
+    recipe = _recipe(epochs=2)
+    options: dict[str, dict[str, Any]] = {
+        "blstm-attention": {"widths": [8], "units": 4},
+        "mfcc-cnn": {"channels": [2, 3], "kernels": [3, 3]},
+        "cepstral-cnn": {"channels": [4, 4], "width": 8},
+    }
+    training = replace(recipe.training, precision="bfloat16", schedule="plateau", patience=1)
+    # Slower clips would be longer than the network takes.
+    augment = replace(recipe.augment, stretch=0.5, mixup=0.4)
+    split, _ = split_by_actor(dataset)
+    network = train_network(
+        dataset,
+        split.train,
+        split.validation,
+        LABELS,
+        NetworkRecipe(name=name, options=options[name], training=training, augment=augment),
+        Normalization(*population(dataset, split.train), 2.0),
+        seed=0,
+    )
+    assert not network.training
+    assert all(bool(torch.isfinite(part).all()) for part in network.state_dict().values())

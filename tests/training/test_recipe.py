@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from serein.errors import RecipeInvalid
-from serein.labels import LABELS
+from serein.labels import LABEL_SETS, LABELS
+from serein.training.classifiers import CLASSIFIERS
 from serein.training.recipe import available_recipes, load_recipe, recipe_from_dict
 from tests.training.synthetic import network_values
 
-CLASSIFIER = {"name": "linear-svm", "regularization": [1e-3]}
+CLASSIFIER = {"name": "linear-svm", "options": {"regularization": [1e-3]}}
 
 
 def _classical_values() -> dict[str, Any]:
@@ -88,6 +89,9 @@ def test_unknown_key_of_a_network_recipe(place: str) -> None:
 def test_unknown_key_of_a_classifier() -> None:
     message = _refusal(_changed(_classical_values(), "classifier.kernel", "rbf"))
     assert "unknown key kernel" in message
+    assert "options" in message
+    message = _refusal(_changed(_classical_values(), "classifier.options.kernel", "rbf"))
+    assert "[classifier.options]: unknown key kernel" in message
     assert "regularization" in message
 
 
@@ -96,7 +100,8 @@ def test_unknown_key_of_a_classifier() -> None:
     [
         ("name", 3, "a text"),
         ("prior_clips", "many", "a number"),
-        ("labels", "happy", "a list"),
+        ("labels", 3, "a text"),
+        ("labels", [3], "a text"),
         ("network", 3, "a table"),
         ("features.bands", 24.5, "a whole number"),
         ("network.options", 3, "a table"),
@@ -133,19 +138,64 @@ def test_unknown_network_names_the_known_ones() -> None:
 
 
 def test_features_that_the_network_cannot_take() -> None:
-    message = _refusal(_changed(network_values(), "features", {"kind": "functionals"}))
-    assert "'functionals'" in message
-    assert "log_mel" in message
+    values = _changed(network_values(), "features", {"kind": "functionals"})
+    message = _refusal(_changed(values, "network.augment", None))
+    assert "'log-mel-cnn' cannot take 'functionals' features" in message
+    assert "set [features] kind to one of: log_mel" in message
 
 
 def test_classifier_needs_one_row_a_clip() -> None:
     message = _refusal(_changed(_classical_values(), "features", {"kind": "log_mel"}))
-    assert "functionals" in message
+    assert "functionals, opensmile" in message
 
 
 def test_unknown_classifier() -> None:
     message = _refusal(_changed(_classical_values(), "classifier.name", "forest"))
-    assert "linear-svm" in message
+    assert "'forest'" in message
+    assert all(name in message for name in CLASSIFIERS)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_a_classifier_needs_values_to_choose_from(name: str) -> None:
+    chosen = CLASSIFIERS[name].chosen
+    values = _changed(_classical_values(), "classifier", {"name": name})
+    assert f"the key {chosen} is missing" in _refusal(values)
+    values["classifier"]["options"] = {chosen: []}
+    assert f"{chosen} needs one or more numbers" in _refusal(values)
+    values["classifier"]["options"] = {chosen: 1}
+    assert f"{chosen} must be a list" in _refusal(values)
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value"),
+    [
+        ("random-forest", "minimum_leaf", [0]),
+        ("random-forest", "minimum_leaf", [0.5]),
+        ("random-forest", "trees", 0),
+        ("random-forest", "leaves", 1),
+        ("random-forest", "feature_share", 0.0),
+        ("random-forest", "feature_share", 1.5),
+        ("gradient-boosting", "rounds", [0]),
+        ("gradient-boosting", "learning_rate", 0.0),
+        ("gradient-boosting", "learning_rate", float("inf")),
+        ("gradient-boosting", "leaves", 1),
+        ("gradient-boosting", "minimum_leaf", 0),
+        ("gradient-boosting", "feature_share", float("nan")),
+        ("gradient-boosting", "bins", 1),
+        ("gradient-boosting", "bins", 256),
+        ("mlp", "weight_decay", [-0.1]),
+        ("mlp", "weight_decay", [float("nan")]),
+        ("mlp", "hidden", []),
+        ("mlp", "hidden", [0]),
+        ("mlp", "epochs", 0),
+        ("mlp", "batch_size", 0),
+        ("mlp", "learning_rate", 0.0),
+    ],
+)
+def test_impossible_option_of_a_classifier(name: str, option: str, value: Any) -> None:
+    options = {CLASSIFIERS[name].chosen: [1], option: value}
+    values = _changed(_classical_values(), "classifier", {"name": name, "options": options})
+    assert option in _refusal(values)
 
 
 @pytest.mark.parametrize("both", [True, False])
@@ -206,9 +256,9 @@ def test_impossible_number_of_a_network_recipe(place: str, value: Any) -> None:
 
 @pytest.mark.parametrize("values", [[], [0.0], [1e-3, -1.0], [float("inf")], [float("nan")]])
 def test_impossible_regularization(values: list[float]) -> None:
-    message = _refusal(_changed(_classical_values(), "classifier.regularization", values))
+    message = _refusal(_changed(_classical_values(), "classifier.options.regularization", values))
     assert "regularization" in message
-    assert "positive" in message
+    assert "above 0" in message
 
 
 @pytest.mark.parametrize(
@@ -251,11 +301,30 @@ def test_a_recipe_of_ones_own_is_read_from_its_file(tmp_path: Path) -> None:
     path.write_text(
         'name = "mine"\ntitle = "Mine"\nlabels = ["sad", "happy"]\n'
         '[features]\nkind = "functionals"\n'
-        '[classifier]\nname = "linear-svm"\nregularization = [1]\n',
+        '[classifier]\nname = "linear-svm"\noptions.regularization = [1]\n',
         encoding="utf-8",
     )
     recipe = load_recipe(path)
     assert recipe.labels == ("sad", "happy")
     assert recipe.classifier is not None
-    assert recipe.classifier.regularization == (1.0,)
+    assert recipe.classifier.options == {"regularization": [1]}
     assert recipe == load_recipe(str(path))
+
+
+def test_labels_are_a_set_or_a_list() -> None:
+    values = _classical_values()
+    by_name = recipe_from_dict(values | {"labels": "three"}, where="mine")
+    assert (by_name.label_set, by_name.labels) == ("three", "three")
+    assert by_name.classes == ("negative", "neutral", "positive")
+    assert recipe_from_dict(by_name.as_dict(), where="manifest") == by_name
+    listed = recipe_from_dict(values | {"labels": ["sad", "happy"]}, where="mine")
+    assert (listed.label_set, listed.classes) == (None, ("sad", "happy"))
+    open_to_all = recipe_from_dict(values, where="mine")
+    assert (open_to_all.label_set, open_to_all.classes) == (None, LABELS)
+
+
+def test_unknown_label_set_names_the_known_ones() -> None:
+    message = _refusal(_changed(_classical_values(), "labels", "happy"))
+    assert "unknown label set 'happy'" in message
+    assert all(name in message for name in LABEL_SETS)
+    assert "a list of emotions" in message

@@ -86,9 +86,9 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     extract = extraction._extract
 
-    def count(path: Path, spec: FeatureSpec) -> tuple[bytes, Features]:
-        names.append(path.name)
-        return extract(path, spec)
+    def count(clip: extraction.Clip, *how: Any) -> tuple[bytes, Features]:
+        names.append(clip.path.name)
+        return extract(clip, *how)
 
     monkeypatch.setattr(processes, "ProcessPoolExecutor", InThisProcess)
     monkeypatch.setattr(processes, "_use_one_thread", lambda: None)

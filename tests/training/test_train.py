@@ -13,13 +13,15 @@ import torch
 from serein.bundle import MODES, Bundle, Mode
 from serein.corpora import UtteranceTable, find_corpus
 from serein.errors import ArgumentInvalid, DataInvalid
+from serein.features import FeatureSpec
+from serein.labels import SEXES
 from serein.metrics import unweighted_average_recall
 from serein.recognition import Recognizer, judge
 from serein.training import train as train_module
 from serein.training.calibration import fit_temperature
+from serein.training.clips import ClipSource
 from serein.training.data import Dataset
 from serein.training.licences import weights_licence
-from serein.training.network import ClipSource
 from serein.training.recipe import Recipe, recipe_from_dict
 from serein.training.train import Split, add_scores, train_bundle, training_labels
 from tests.training.synthetic import (
@@ -29,6 +31,7 @@ from tests.training.synthetic import (
     made_up,
     network_recipe,
     split_by_actor,
+    split_labels,
     svm_recipe,
     utterance,
 )
@@ -87,7 +90,7 @@ def test_the_manifest_tells_how_the_bundle_was_made(
         assert chosen == {}
     else:
         assert set(chosen) == {f"regularization_{mode}" for mode in MODES}
-        assert set(chosen.values()) <= set(recipe.classifier.regularization)
+        assert set(chosen.values()) <= set(recipe.classifier.options["regularization"])
     assert recipe_from_dict(plain, where="manifest") == recipe
 
 
@@ -133,12 +136,21 @@ def test_the_card_says_what_must_be_known(trained: tuple[Bundle, Dataset, Recipe
 
 
 def test_weights_are_licensed_as_strictly_as_their_corpora() -> None:
-    assert "non-commercial" not in weights_licence(["crema-d"])
-    assert find_corpus("crema-d").licence.startswith(weights_licence(["crema-d"]))
+    own = weights_licence(["crema-d"], FUNCTIONALS)
+    assert "non-commercial" not in own
+    assert find_corpus("crema-d").licence.startswith(own)
     for corpora in (["ravdess"], ["crema-d", "ravdess"]):
-        found = weights_licence(corpora)
+        found = weights_licence(corpora, FUNCTIONALS)
         assert "non-commercial" in found
         assert all(find_corpus(name).licence in found for name in corpora)
+
+
+def test_weights_on_features_of_opensmile_are_not_for_commerce() -> None:
+    opensmile = FeatureSpec(kind="opensmile")
+    for corpora in (["crema-d"], ["crema-d", "ravdess"]):
+        found = weights_licence(corpora, opensmile)
+        assert found.startswith(weights_licence(corpora, FUNCTIONALS))
+        assert "non-commercial use only, as openSMILE's research licence forbids" in found
 
 
 def test_scores_are_put_into_manifest_and_card(svm_bundle: Bundle, tmp_path: Path) -> None:
@@ -283,7 +295,8 @@ def test_a_network_is_calibrated_on_its_validation_clips(
     mode: Mode, network_bundle: Bundle, log_mel: Dataset
 ) -> None:
     split, _ = split_by_actor(log_mel)
-    pairs = ClipSource(log_mel, network_bundle.manifest.normalization).whole(split.validation, mode)
+    source = ClipSource(log_mel, network_bundle.manifest.normalization, relative=True)
+    pairs = source.whole(split.validation, mode)
     output = network_bundle.run(
         [plain for plain, _ in pairs], relative=[own for _, own in pairs], mode=mode
     )
@@ -332,3 +345,74 @@ def test_a_recipe_for_other_features_than_the_data(log_mel: Dataset, tmp_path: P
     with pytest.raises(ArgumentInvalid, match="features are not those of the recipe"):
         train_bundle(recipe, log_mel, split, tmp_path / "bundle")
     assert not list(tmp_path.iterdir())
+
+
+def test_training_on_a_label_set_is_training_on_its_classes(
+    functionals: Dataset, tmp_path: Path
+) -> None:
+    """Calm is called neutral and the disgusted are not heard: by the set, or by hand."""
+    split, _ = split_by_actor(functionals)
+    divided = split_labels(functionals)
+    bundle = train_bundle(svm_recipe(labels="esd"), divided, split, tmp_path / "set")
+    kept = [one.emotion != "disgusted" for one in divided.utterances]
+    by_hand = Split(*(tuple(i for i in side if kept[i]) for side in vars(split).values()))
+    expected = train_bundle(svm_recipe(), functionals, by_hand, tmp_path / "hand")
+    manifest = bundle.manifest
+    assert manifest.graphs == expected.manifest.graphs
+    assert manifest.labels == expected.manifest.labels == LABELS
+    assert manifest.corpora == expected.manifest.corpora
+    assert manifest.heard == expected.manifest.heard
+    assert (manifest.label_set, expected.manifest.label_set) == ("esd", None)
+    told = "**Label set:** `esd`: bored and calm count as neutral; disgusted and fearful are left"
+    assert told in bundle.card
+    assert "Label set" not in expected.card
+    again = train_bundle(
+        svm_recipe(labels="esd"), divided.regrouped("esd"), split, tmp_path / "regrouped"
+    )
+    assert again.manifest.graphs == manifest.graphs
+
+
+PAIRS = tuple(
+    f"{sex}_{emotion}" for sex in SEXES for emotion in ("calm", "dislike", "happy", "sad")
+)
+
+
+@pytest.mark.parametrize("kind", ["svm", "network"])
+def test_a_model_of_sex_and_emotion(
+    kind: str, corpus: UtteranceTable, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    dataset = request.getfixturevalue("functionals" if kind == "svm" else "log_mel")
+    made = svm_recipe() if kind == "svm" else network_recipe(epochs=2)
+    recipe = replace(made, labels="sex-emotion")
+    split, test = split_by_actor(dataset)
+    bundle = train_bundle(recipe, split_labels(dataset), split, tmp_path / "bundle")
+    assert bundle.manifest.labels == PAIRS
+    assert bundle.manifest.corpora["ravdess"]["labels"] == list(PAIRS)
+    recognizer = Recognizer(Bundle.load(bundle.folder))
+    prediction = recognizer.predict(corpus.audio_path(corpus.utterances[test[0]]))
+    assert prediction.label in PAIRS
+    assert tuple(prediction.probabilities) == PAIRS
+    assert prediction.sex is not None
+    women = sum(prediction.probabilities[name] for name in PAIRS if name.startswith("female"))
+    assert prediction.sex["female"] == pytest.approx(women)
+    assert prediction.view("three").probabilities.keys() == {"positive", "neutral", "negative"}
+
+
+def test_clips_of_unknown_sex_are_not_trained_on_where_it_is_asked_for(
+    functionals: Dataset, tmp_path: Path
+) -> None:
+    split, _ = split_by_actor(functionals)
+    hidden = functionals.utterances[split.train[0]].speaker
+    utterances = tuple(
+        replace(one, sex=None) if one.speaker == hidden else one for one in functionals.utterances
+    )
+    dataset = replace(functionals, utterances=utterances)
+    bundle = train_bundle(svm_recipe(labels="sex"), dataset, split, tmp_path / "bundle")
+    assert bundle.manifest.labels == SEXES
+    assert bundle.manifest.corpora["ravdess"]["speakers"] == 5  # of six
+    sexless = replace(
+        dataset, utterances=tuple(replace(one, sex=None) for one in dataset.utterances)
+    )
+    told = r"hold 0 of the recipe's labels \(none of female, male\); at least 2"
+    with pytest.raises(DataInvalid, match=told):
+        train_bundle(svm_recipe(labels="sex"), sexless, split, tmp_path / "other")

@@ -12,12 +12,15 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from serein.bundle.manifest import CARD_FILE, MANIFEST_FILE, Graph, Manifest, Mode
 from serein.errors import ArgumentInvalid, BundleInvalid
 from serein.features.spectral import FloatArray
 
 DEFAULT_BUNDLE = "bundled"
+
+NumberArray = npt.NDArray[Any]
 
 _NOTHING = np.zeros(0, dtype=np.float32)
 
@@ -49,6 +52,7 @@ class Bundle:
 
     A graph has the input ``features``, normalised, float32: (clips, frames, dimensions) with clips
     of one length, or (clips, dimensions) where the features have one row. With an input
+    ``lengths``, int64, (clips,), clips may be padded with zeros behind so many frames. With an input
     ``relative``, shaped alike, it takes the features normalised by the training speakers and
     those normalised by the clip's own, or zeros where that one is unknown; without, whichever of
     the two is known best. It gives ``logits`` and perhaps ``sex``, ``embedding`` and ``attention``.
@@ -120,29 +124,43 @@ class Bundle:
         ranks = {node.name: len(node.shape) for node in session.get_inputs()}
         names = self._outputs(mode)
         found: dict[str, list[FloatArray]] = {name: [_NOTHING] * len(clips) for name in names}
-        for rows in _of_one_length(clips):
-            feed = {"features": np.stack([clips[row] for row in rows])}
+        lengths = [len(clip) for clip in clips]
+        clips = [self.manifest.features.pad(clip) for clip in clips]
+        if relative is not None:
+            relative = [self.manifest.features.pad(clip) for clip in relative]
+        for rows in [list(range(len(clips)))] if "lengths" in ranks else _of_one_length(clips):
+            feed = {"features": _stacked([clips[row] for row in rows])}
+            if "lengths" in ranks:
+                feed["lengths"] = np.array([lengths[row] for row in rows], dtype=np.int64)
             if "relative" in ranks:
                 feed["relative"] = (
                     np.zeros_like(feed["features"])
                     if relative is None
-                    else np.stack([relative[row] for row in rows])
+                    else _stacked([relative[row] for row in rows])
                 )
             if ranks.get("features") == 2:
-                if feed["features"].shape[1] != 1:
-                    raise BundleInvalid(
-                        f"the model {self.manifest.name!r} takes one row a clip and its features "
-                        f"have {feed['features'].shape[1]}: export it again",
-                        file=str(self.folder),
-                    )
-                feed = {name: values[:, 0] for name, values in feed.items()}
+                feed = self._single_rows(feed)
             for name, values in zip(names, self._call(session, names, feed), strict=True):
                 for row, value in zip(rows, values, strict=True):
                     found[name][row] = value
+        if "lengths" in ranks and "attention" in found:
+            found["attention"] = [
+                weights[:length]
+                for weights, length in zip(found["attention"], lengths, strict=True)
+            ]
         return self._output(found)
 
+    def _single_rows(self, feed: Mapping[str, NumberArray]) -> dict[str, NumberArray]:
+        if feed["features"].shape[1] != 1:
+            raise BundleInvalid(
+                f"the model {self.manifest.name!r} takes one row a clip and its features have "
+                f"{feed['features'].shape[1]}: export it again",
+                file=str(self.folder),
+            )
+        return {name: values[:, 0] for name, values in feed.items()}
+
     def _call(
-        self, session: Any, names: Sequence[str], feed: Mapping[str, FloatArray]
+        self, session: Any, names: Sequence[str], feed: Mapping[str, NumberArray]
     ) -> list[FloatArray]:
         try:
             values: list[FloatArray] = session.run(names, feed)
@@ -203,13 +221,19 @@ class Bundle:
 def _of_one_length(clips: Sequence[FloatArray]) -> list[list[int]]:
     """Indexes of the clips, those of one length together.
 
-    Nothing is ever padded, so a clip is judged among others just as alone, and the graph needs no
+    Nothing is padded, so a clip is judged among others just as alone, and the graph needs no
     masks, which would cost a quarter of its time.
     """
     groups: dict[int, list[int]] = {}
     for index, clip in enumerate(clips):
         groups.setdefault(len(clip), []).append(index)
     return list(groups.values())
+
+
+def _stacked(clips: Sequence[FloatArray]) -> FloatArray:
+    """Clips as one array, (clips, frames, dimensions), with zeros behind the shorter ones."""
+    longest = max(len(clip) for clip in clips)
+    return np.stack([np.pad(clip, ((0, longest - len(clip)), (0, 0))) for clip in clips])
 
 
 def _open_session(path: Path) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 from serein.errors import ArgumentInvalid, BundleInvalid
 from serein.features import FeatureSpec
 from serein.features.spectral import FloatArray
+from serein.labels import find_label_set
 
 FORMAT = "serein-bundle"
 FORMAT_VERSION = 1
@@ -99,6 +100,12 @@ class Manifest:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     heard: str = ""
 
+    @property
+    def label_set(self) -> str | None:
+        """Name of the label set that it was trained on; None for canonical labels."""
+        labels = self.recipe.get("labels")
+        return labels if isinstance(labels, str) else None
+
     def as_dict(self) -> dict[str, Any]:
         """The manifest as plain values."""
         return {
@@ -182,17 +189,13 @@ def _from_dict(values: Mapping[str, Any]) -> Manifest:
             )
     if not (normalization.std > 0).all():
         raise ArgumentInvalid("normalization std must be positive")
-    labels = values["labels"]
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise ArgumentInvalid("labels must be a list of texts")
-    if len(labels) < 2 or len(set(labels)) != len(labels):
-        raise ArgumentInvalid("labels must be two or more, each once")
+    recipe = _mapping(values, "recipe")
     minimum_confidence = float(values["minimum_confidence"])
     if not 0 <= minimum_confidence <= 1:
         raise ArgumentInvalid("minimum_confidence must lie between 0 and 1")
     return Manifest(
         name=str(values["name"]),
-        labels=tuple(labels),
+        labels=_labels(values["labels"], recipe.get("labels")),
         features=features,
         normalization=normalization,
         graphs={mode: _graph(values["graphs"][mode]) for mode in MODES},
@@ -201,9 +204,25 @@ def _from_dict(values: Mapping[str, Any]) -> Manifest:
         parameters=int(values["parameters"]),
         corpora=_mapping(values, "corpora"),
         scores=_mapping(values, "scores"),
-        recipe=_mapping(values, "recipe"),
+        recipe=recipe,
         heard=str(values.get("heard", "")),
     )
+
+
+def _labels(labels: Any, wanted: Any) -> tuple[str, ...]:
+    """The labels of a model, whose recipe asked for a label set or for labels one by one."""
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise ArgumentInvalid("labels must be a list of texts")
+    if len(labels) < 2 or len(set(labels)) != len(labels):
+        raise ArgumentInvalid("labels must be two or more, each once")
+    if isinstance(wanted, str):
+        classes = find_label_set(wanted).classes
+        if foreign := [label for label in labels if label not in classes]:
+            raise ArgumentInvalid(
+                f"the label set {wanted!r} has no {', '.join(foreign)}; its classes are "
+                f"{', '.join(classes)}"
+            )
+    return tuple(labels)
 
 
 def _mapping(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from serein.evaluation.crossvalidation import Robustness
     from serein.features import FeatureSpec
     from serein.training.data import Dataset
+    from serein.training.sound import SoundOptions
 
 Data = Annotated[
     list[str],
@@ -71,20 +72,30 @@ def load_tables(specs: Sequence[str]) -> list[UtteranceTable]:
     return tables
 
 
-def utterances_of(tables: Sequence[UtteranceTable]) -> list[Utterance]:
-    """The utterances of all tables, one after the other."""
-    return [utterance for table in tables for utterance in table.utterances]
+def utterances_of(
+    tables: Sequence[UtteranceTable], label_set: str | None = None
+) -> tuple[Utterance, ...]:
+    """The utterances of all tables, one after the other, in the classes of a label set."""
+    from serein.training.regrouping import regroup_utterances
+
+    return regroup_utterances(
+        (utterance for table in tables for utterance in table.utterances), label_set
+    )
 
 
 def load_features(
     tables: Sequence[UtteranceTable],
     spec: FeatureSpec,
     *,
+    sound: SoundOptions | None = None,
+    label_set: str | None = None,
     workers: int | None,
     store: Path | None,
     no_store: bool,
 ) -> Dataset:
     """The features of all labelled clips, and a word about each that is left out.
+
+    With ``sound`` also those of their changed copies, with ``label_set`` in its classes.
 
     Raises
     ------
@@ -100,7 +111,9 @@ def load_features(
         raise ArgumentInvalid("--store and --no-store contradict each other; give one of them")
     kept = None if no_store else user_store() if store is None else FeatureStore(store)
     with counted("computing features") as progress:
-        dataset = load_dataset(tables, spec, workers=workers, progress=progress, store=kept)
+        dataset = load_dataset(
+            tables, spec, sound=sound, workers=workers, progress=progress, store=kept
+        ).regrouped(label_set)
     for warning in dataset.warnings:
         complain("warning", warning)
     left_out = sum(len(table) for table in tables) - len(dataset) - len(dataset.failures)
@@ -125,7 +138,6 @@ def wanted_conditions(robustness: bool, noise: Path | None) -> Sequence[Conditio
 
 def robustness_over(
     conditions: Sequence[Condition],
-    dataset: Dataset,
     tables: Sequence[UtteranceTable],
     labels: Sequence[str],
     workers: int | None,
@@ -134,7 +146,7 @@ def robustness_over(
     if not conditions:
         return None
 
-    def measure(jobs: Sequence[tuple[Bundle, Sequence[int]]]) -> dict[str, Any]:
+    def measure(jobs: Sequence[tuple[Bundle, Sequence[int]]], dataset: Dataset) -> dict[str, Any]:
         from serein.cli.console import counted
         from serein.evaluation.robustness import measure_robustness
 

@@ -72,7 +72,7 @@ def evaluate(
         model,
         dataset,
         output,
-        robustness=robustness_over(conditions, dataset, tables, labels, workers),
+        robustness=robustness_over(conditions, tables, labels, workers),
     )
     if metrics["left_out"]:
         complain(

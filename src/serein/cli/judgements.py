@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from serein.cli.console import bar, can_print, console, print_line
 from serein.cli.output import complain, printable
-from serein.cli.predict import quiet_or_progress
+from serein.cli.predict import Outcomes, quiet_or_progress
 from serein.errors import SereinError
 from serein.results import InputWarning, LabelView, Prediction, most_probable
 
@@ -37,8 +36,6 @@ _COLOURS = {
     "sad": "blue",
     "surprised": "bright_yellow",
 }
-
-Outcomes = Iterator[tuple[str, Prediction | SereinError]]
 
 
 class WarningSummary:

@@ -11,7 +11,7 @@ import typer
 
 from serein.cli.output import complain, print_json
 from serein.errors import ArgumentInvalid, SereinError
-from serein.labels import VIEWS, regroup
+from serein.labels import VIEWS
 from serein.results import Prediction, failure_as_dict
 
 if TYPE_CHECKING:
@@ -33,6 +33,22 @@ Model = Annotated[
         "--model", metavar="M", help="A model's name or folder; the bundled one by default."
     ),
 ]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="One JSON object a line, with every probability.")
+]
+Top = Annotated[
+    int | None,
+    typer.Option("--top", metavar="N", min=1, help="Show only the N most probable classes."),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option("--labels", metavar="VIEW", help=f"Regroup the labels: {', '.join(VIEWS)}."),
+]
+Speaker = Annotated[
+    str | None,
+    typer.Option("--speaker", metavar="PROFILE", help="A profile of 'serein enroll'."),
+]
+Outcomes = Iterator[tuple[str, Prediction | SereinError]]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,44 +58,46 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     files: Files,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line, with every probability.")
-    ] = False,
-    top: Annotated[
-        int | None,
-        typer.Option("--top", metavar="N", min=1, help="Show only the N most probable classes."),
-    ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option("--labels", metavar="VIEW", help=f"Regroup the labels: {', '.join(VIEWS)}."),
-    ] = None,
+    as_json: AsJson = False,
+    top: Top = None,
+    labels: Labels = None,
     model: Model = None,
-    speaker: Annotated[
-        str | None,
-        typer.Option("--speaker", metavar="PROFILE", help="A profile of 'serein enroll'."),
-    ] = None,
+    speaker: Speaker = None,
 ) -> None:
     """Judge which emotion is in each clip.
 
     A file that fails is reported, and the others are judged.
     """
-    if labels is not None and labels not in VIEWS:
-        raise ArgumentInvalid(f"unknown label view {labels!r}; the views are {', '.join(VIEWS)}")
-    recognizer = open_model(model)
-    if labels is not None:
-        _check_view(recognizer, labels)
-    profile = None if speaker is None else _open_profile(recognizer, speaker)
+    recognizer, profile = prepare(model, labels=labels, speaker=speaker)
     outcomes = _outcomes(recognizer, files, profile)
-    if as_json:
-        failed = _print_json(outcomes, len(files), labels)
-    else:
-        from serein.cli.judgements import print_judgements
-
-        failed = print_judgements(outcomes, len(files), view=labels or "all", top=top)
+    failed = print_outcomes(outcomes, len(files), as_json=as_json, top=top, labels=labels)
     if failed:
         if len(files) > 1:
             complain("error", f"{failed} of {len(files)} files failed")
         raise typer.Exit(1)
+
+
+def prepare(
+    model: str | None, *, labels: str | None, speaker: str | None
+) -> tuple[Recognizer, SpeakerProfile | None]:
+    """Load the model and the profile, and refuse what cannot be used before any clip is judged."""
+    if labels is not None and labels not in VIEWS:
+        raise ArgumentInvalid(f"unknown label view {labels!r}; the views are {', '.join(VIEWS)}")
+    recognizer = open_model(model)
+    if labels is not None:
+        recognizer.require_view(labels)
+    return recognizer, None if speaker is None else _open_profile(recognizer, speaker)
+
+
+def print_outcomes(
+    outcomes: Outcomes, total: int, *, as_json: bool, top: int | None, labels: str | None
+) -> int:
+    """Print each judgement when it is ready and return how many clips failed."""
+    if as_json:
+        return _print_json(outcomes, total, labels)
+    from serein.cli.judgements import print_judgements
+
+    return print_judgements(outcomes, total, view=labels or "all", top=top)
 
 
 def open_model(model: str | None) -> Recognizer:
@@ -96,13 +114,6 @@ def source_of(file: str) -> Any:
     return b"" if sys.stdin is None else sys.stdin.buffer
 
 
-def _check_view(recognizer: Recognizer, view: str) -> None:
-    """Refuse a view that has none of the model's labels before any file is judged."""
-    share = 1.0 / len(recognizer.labels)
-    sex = {"female": 0.5, "male": 0.5} if recognizer.bundle.judges_sex else None
-    regroup(dict.fromkeys(recognizer.labels, share), view, sex=sex)
-
-
 def _open_profile(recognizer: Recognizer, path: str) -> SpeakerProfile:
     from serein.recognition import SpeakerProfile, judge
 
@@ -114,7 +125,7 @@ def _open_profile(recognizer: Recognizer, path: str) -> SpeakerProfile:
 
 def _outcomes(
     recognizer: Recognizer, files: Sequence[str], profile: SpeakerProfile | None
-) -> Iterator[tuple[str, Prediction | SereinError]]:
+) -> Outcomes:
     """Judge lazily and in order; every outcome carries the file's name as it was given."""
     judged = recognizer.predict_many(map(source_of, files), speaker=profile)
     for file, outcome in zip(files, judged, strict=True):
@@ -125,9 +136,7 @@ def _outcomes(
             yield file, replace(outcome, file=file)
 
 
-def _print_json(
-    outcomes: Iterator[tuple[str, Prediction | SereinError]], total: int, view: str | None
-) -> int:
+def _print_json(outcomes: Outcomes, total: int, view: str | None) -> int:
     """Print one object a line and return how many files failed."""
     failed = 0
     with quiet_or_progress(total) as progress:

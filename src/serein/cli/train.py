@@ -42,6 +42,14 @@ Track = Annotated[
 Logs = Annotated[
     Path, typer.Option("--logs", metavar="DIR", help="Where --track writes, beside other runs.")
 ]
+Epochs = Annotated[
+    int | None,
+    typer.Option(min=1, help="Epochs of a network, in place of the recipe's: a shorter training."),
+]
+ClipsPerEpoch = Annotated[
+    int | None,
+    typer.Option(min=2, help="Clips drawn in each epoch, in place of the recipe's."),
+]
 RecipeArgument = Annotated[
     str, typer.Argument(metavar="RECIPE", help="Name of a recipe, or a TOML file.")
 ]
@@ -65,6 +73,8 @@ def train(
     data: Data,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the new bundle.")],
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    epochs: Epochs = None,
+    clips_per_epoch: ClipsPerEpoch = None,
     track: Track = None,
     logs: Logs = Path("runs"),
     workers: Workers = None,
@@ -78,15 +88,21 @@ def train(
     from serein.bundle import require_vacant
     from serein.corpora import split_validation
     from serein.training.dependencies import require_training
-    from serein.training.recipe import load_recipe
+    from serein.training.recipe import load_recipe, with_epochs
     from serein.training.train import Split, train_bundle
 
     require_training()
     require_vacant(output)
-    loaded = load_recipe(recipe)
+    loaded = with_epochs(load_recipe(recipe), epochs, clips_per_epoch)
     _check_tracker(track, loaded)
     dataset = load_features(
-        load_tables(data), loaded.features, workers=workers, store=store, no_store=no_store
+        load_tables(data),
+        loaded.features,
+        sound=loaded.sound,
+        label_set=loaded.label_set,
+        workers=workers,
+        store=store,
+        no_store=no_store,
     )
     split = split_validation(dataset.utterances, seed=seed)
     for warning in split.warnings:
@@ -112,8 +128,9 @@ def crossval(
         str,
         typer.Option(
             metavar="P",
-            help="speakers:K (K folds of speakers), loso (one speaker a fold), corpus (one corpus "
-            "a fold), official (the corpus's own parts), random (speakers leak: shows the gap).",
+            help="speakers:K (K folds of speakers), stratified:K (such folds, even in emotion), "
+            "loso (one speaker a fold), corpus (one corpus a fold), official (the corpus's own "
+            "parts), random (speakers leak: shows the gap).",
         ),
     ],
     output: Annotated[
@@ -127,6 +144,8 @@ def crossval(
     quick: Annotated[
         bool, typer.Option("--quick", help="A few clips and epochs: proves the way, no score.")
     ] = False,
+    epochs: Epochs = None,
+    clips_per_epoch: ClipsPerEpoch = None,
     track: Track = None,
     logs: Logs = Path("runs"),
     sentences_apart: Annotated[
@@ -153,23 +172,29 @@ def crossval(
     from serein.evaluation import crossvalidate
     from serein.evaluation.crossvalidation import choose_folds, run_names
     from serein.evaluation.outcome import prepare_folder
-    from serein.labels import LABELS
     from serein.training.dependencies import require_training
-    from serein.training.recipe import load_recipe
+    from serein.training.recipe import load_recipe, with_epochs
 
     require_training()
     require_vacant(output)
-    loaded = load_recipe(recipe)
+    loaded = with_epochs(load_recipe(recipe), epochs, clips_per_epoch)
     _check_tracker(track, loaded)
     conditions = wanted_conditions(robustness, noise)
     tables = load_tables(data)
     if quick:
         loaded, tables = _quick(loaded, tables)
     # Asked for in vain, a protocol or fold is refused before hours of features.
-    chosen = choose_folds(parse_protocol(protocol, utterances_of(tables)), fold or ())
+    utterances = utterances_of(tables, loaded.label_set)
+    chosen = choose_folds(parse_protocol(protocol, utterances), fold or ())
     prepare_folder(output)
     dataset = load_features(
-        tables, loaded.features, workers=workers, store=store, no_store=no_store
+        tables,
+        loaded.features,
+        sound=loaded.sound,
+        label_set=loaded.label_set,
+        workers=workers,
+        store=store,
+        no_store=no_store,
     )
     names = [
         f"{output.name}/{name}" for seed in range(seeds) for name in run_names(chosen, seeds, seed)
@@ -184,9 +209,7 @@ def crossval(
             only=fold or (),
             sentences_apart=sentences_apart,
             quick=quick,
-            robustness=robustness_over(
-                conditions, dataset, tables, loaded.labels or LABELS, workers
-            ),
+            robustness=robustness_over(conditions, tables, loaded.classes, workers),
             report=report,
             on_fold=_report_fold,
         )

@@ -8,15 +8,14 @@ from serein.corpora.protocols import (
     PROTOCOLS,
     Protocol,
     leave_one_corpus_out,
-    leave_one_speaker_out,
     official_folds,
     parse_protocol,
     random_folds,
-    speaker_folds,
 )
 from serein.corpora.readers import CORPORA, Corpus, find_corpus
 from serein.corpora.report import Blemish, Missing, ScanReport
 from serein.corpora.scan import scan
+from serein.corpora.speakers import leave_one_speaker_out, speaker_folds, stratified_folds
 from serein.corpora.splits import (
     Fold,
     ValidationSplit,
@@ -24,7 +23,7 @@ from serein.corpora.splits import (
     folds_from_dict,
     split_validation,
 )
-from serein.corpora.table import Utterance, UtteranceTable
+from serein.corpora.table import RegroupedUtterance, Utterance, UtteranceTable
 
 __all__ = [
     "CORPORA",
@@ -34,6 +33,7 @@ __all__ = [
     "Fold",
     "Missing",
     "Protocol",
+    "RegroupedUtterance",
     "ScanReport",
     "TrainingChoice",
     "Utterance",
@@ -54,4 +54,5 @@ __all__ = [
     "scan",
     "speaker_folds",
     "split_validation",
+    "stratified_folds",
 ]

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
-from serein.corpora.leakage import check_leakage, for_training, home_corpora
+from serein.corpora.leakage import check_leakage, for_training
 from serein.corpora.readers.words import PARTS
+from serein.corpora.speakers import (
+    NO_LABELS,
+    leave_one_speaker_out,
+    speaker_folds,
+    stratified_folds,
+)
 from serein.corpora.splits import Fold, deal_clips, make_fold
 from serein.corpora.table import Utterance
 from serein.errors import ArgumentInvalid, DataInvalid
@@ -18,17 +23,13 @@ RANDOM_FOLDS = 5
 
 PROTOCOLS: Mapping[str, str] = {
     "speakers:K": "speakers dealt into K folds, women and men apart",
+    "stratified:K": "speakers dealt into K folds that are even in emotion",
     "loso": "leave one speaker out",
     "corpus": "leave one corpus out",
     "official": "the corpus's own parts",
     "random": "clips dealt by chance, random:K into K folds; speakers leak",
 }
 """The protocols of :func:`parse_protocol` and what they are."""
-
-# Folds that the literature agrees upon, which stand above the dealing.
-_CONVENTIONS: dict[tuple[str, int], dict[str, int]] = {
-    ("ravdess", 6): {f"ravdess-{actor:02d}": (actor - 1) // 4 for actor in range(1, 25)},
-}
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,13 @@ def parse_protocol(protocol: str, utterances: Sequence[Utterance], *, seed: int 
     Parameters
     ----------
     protocol
-        ``speakers:K`` (:func:`speaker_folds`), ``loso`` (:func:`leave_one_speaker_out`),
-        ``corpus`` (:func:`leave_one_corpus_out`), ``official`` (:func:`official_folds`),
-        ``random`` or ``random:K`` (:func:`random_folds`).
+        ``speakers:K`` (:func:`speaker_folds`), ``stratified:K`` (:func:`stratified_folds`),
+        ``loso`` (:func:`leave_one_speaker_out`), ``corpus`` (:func:`leave_one_corpus_out`),
+        ``official`` (:func:`official_folds`), ``random`` or ``random:K`` (:func:`random_folds`).
     utterances
         Those of all tables, one after the other.
     seed
-        Decides which training speakers validate, and how ``random`` deals.
+        Decides which training speakers validate, and how ``stratified`` and ``random`` deal.
 
     Raises
     ------
@@ -92,14 +93,17 @@ def parse_protocol(protocol: str, utterances: Sequence[Utterance], *, seed: int 
         No protocol has that name, or K is not possible.
     DataInvalid
         The data do not allow it, such as unknown speakers where speakers are to be kept apart.
+    DependencyMissing
+        ``stratified`` needs scikit-learn, which is not installed.
     """
     kind, colon, number = protocol.partition(":")
     count = int(number) if number.isascii() and number.isdigit() else None
     if kind == "random" and (count is not None or not colon):
         folds = random_folds(utterances, RANDOM_FOLDS if count is None else count, seed=seed)
         return Protocol(protocol, random_title(utterances), tuple(folds), speakers_apart=False)
-    if kind == "speakers" and count is not None:
-        return Protocol(protocol, protocol, tuple(speaker_folds(utterances, count, seed=seed)))
+    dealers = {"speakers": speaker_folds, "stratified": stratified_folds}
+    if kind in dealers and count is not None:
+        return Protocol(protocol, protocol, tuple(dealers[kind](utterances, count, seed=seed)))
     makers = {
         "loso": leave_one_speaker_out,
         "corpus": leave_one_corpus_out,
@@ -123,68 +127,6 @@ def random_title(utterances: Sequence[Utterance]) -> str:
     """What a random split is called wherever its score is printed."""
     known = any(item.speaker is not None for item in utterances if item.emotion is not None)
     return f"random (speakers {'leak' if known else 'unknown'})"
-
-
-def speaker_folds(utterances: Sequence[Utterance], count: int, *, seed: int = 0) -> list[Fold]:
-    """Deal every corpus's speakers into folds; fold i of all corpora is held out together.
-
-    Speakers are sorted, women first, then men, then the others, and dealt in turn, so that folds
-    are even in number and sex. A corpus with fewer speakers than folds is trained on whole in
-    the folds beyond.
-
-    Parameters
-    ----------
-    utterances
-        Those of all tables, one after the other.
-    count
-        Number of folds, from 2 to the number of speakers of the largest corpus.
-    seed
-        Decides which training speakers validate.
-
-    Raises
-    ------
-    ArgumentInvalid
-        Fewer than two folds, or more than any corpus has speakers.
-    DataInvalid
-        The speakers are not known.
-    """
-    speakers = _speakers_by_corpus(utterances)
-    most = max(map(len, speakers.values()))
-    if not 2 <= count <= most:
-        raise ArgumentInvalid(
-            f"speakers:{count} is not possible; allowed are 2 to {most} folds, as the largest "
-            f"corpus here has {most} speakers"
-        )
-    fold_of: dict[str, int] = {}
-    for corpus, sexes in speakers.items():
-        fold_of |= _deal(corpus, sexes, count)
-    tests: list[list[int]] = [[] for _ in range(count)]
-    for index, item in enumerate(utterances):
-        if item.speaker in fold_of:
-            tests[fold_of[item.speaker]].append(index)
-    return [
-        make_fold(utterances, str(number), test, seed=seed)
-        for number, test in enumerate(tests, start=1)
-    ]
-
-
-def leave_one_speaker_out(utterances: Sequence[Utterance], *, seed: int = 0) -> list[Fold]:
-    """One fold for every speaker of every corpus, trained on all the others.
-
-    Raises
-    ------
-    DataInvalid
-        The speakers are not known, or there is only one.
-    """
-    speakers = list(chain.from_iterable(_speakers_by_corpus(utterances).values()))
-    if len(speakers) < 2:
-        raise DataInvalid(
-            f"{speakers[0]} is the only speaker, so none is left to train on; add a corpus"
-        )
-    said: defaultdict[str | None, list[int]] = defaultdict(list)
-    for index, item in enumerate(utterances):
-        said[item.speaker].append(index)
-    return [make_fold(utterances, speaker, said[speaker], seed=seed) for speaker in speakers]
 
 
 def leave_one_corpus_out(utterances: Sequence[Utterance], *, seed: int = 0) -> list[Fold]:
@@ -231,7 +173,7 @@ def official_folds(utterances: Sequence[Utterance], *, seed: int = 0) -> list[Fo
     for index, item in enumerate(utterances):
         if item.emotion is not None and item.split is not None:
             parts[item.corpus][item.split].append(index)
-    for corpus in sorted({item.corpus for item in utterances}):
+    for corpus in sorted({item.corpus for item in utterances if item.emotion is not None}):
         if len(parts[corpus]) < 2:
             alone = f"only {next(iter(parts[corpus]))!r}" if parts[corpus] else "nothing"
             raise DataInvalid(
@@ -266,7 +208,7 @@ def random_folds(utterances: Sequence[Utterance], count: int, *, seed: int = 0) 
     """
     labelled = [index for index, item in enumerate(utterances) if item.emotion is not None]
     if not labelled:
-        raise DataInvalid(_NOTHING)
+        raise DataInvalid(NO_LABELS)
     if not 2 <= count <= len(labelled):
         raise ArgumentInvalid(
             f"random:{count} is not possible; allowed are 2 to {len(labelled)} folds, the number "
@@ -278,9 +220,6 @@ def random_folds(utterances: Sequence[Utterance], count: int, *, seed: int = 0) 
             deal_clips(utterances, labelled, count, f"{seed}/random"), start=1
         )
     ]
-
-
-_NOTHING = "no clip has a label, so there is nothing to split"
 
 
 def _by_use(corpus: str, parts: Mapping[str, list[int]]) -> tuple[list[int], list[int], list[int]]:
@@ -329,38 +268,3 @@ def _official_fold(
         train=train,
         speakers_apart=not voices & known,
     )
-
-
-def _speakers_by_corpus(utterances: Sequence[Utterance]) -> dict[str, dict[str, str | None]]:
-    """The sex of every speaker with a labelled clip, by corpus; sorted, women first, then men.
-
-    A speaker of two corpora stands with the first of them alone, and so in one fold.
-    """
-    found: defaultdict[str, dict[str, str | None]] = defaultdict(dict)
-    homes = home_corpora(utterances)
-    for item in utterances:
-        if item.emotion is None:
-            continue
-        if item.speaker is None:
-            raise DataInvalid(
-                f"{item.path}: the speakers of {item.corpus} are not known, so they cannot be kept "
-                "apart; name the speakers in the table, or deal the clips by chance with the "
-                "protocol random, whose score flatters",
-                file=item.path,
-            )
-        found[homes[item.speaker]].setdefault(item.speaker, item.sex)
-    if not found:
-        raise DataInvalid(_NOTHING)
-    order = {"female": 0, "male": 1, None: 2}
-    return {
-        corpus: dict(sorted(sexes.items(), key=lambda pair: (order[pair[1]], pair[0])))
-        for corpus, sexes in sorted(found.items())
-    }
-
-
-def _deal(corpus: str, sexes: Mapping[str, str | None], count: int) -> dict[str, int]:
-    convention = _CONVENTIONS.get((corpus, count), {})
-    agreed = {speaker: convention[speaker] for speaker in sexes if speaker in convention}
-    if len(agreed) == len(sexes) and len(set(agreed.values())) == count:
-        return agreed
-    return {speaker: number % count for number, speaker in enumerate(sexes)}

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from serein.errors import DataInvalid, DependencyMissing
-from serein.labels import LABELS, SEXES
+from serein.labels import CLASSES, LABELS, SEXES
 
 if TYPE_CHECKING:
     import pyarrow
@@ -85,7 +85,7 @@ class Utterance:
     votes: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
-        unknown = {self.emotion, *(self.votes or ())} - {None, *LABELS}
+        unknown = {self.emotion, *(self.votes or ())} - {None, *self._labels()}
         if unknown:
             label = sorted(map(str, unknown))[0]
             raise DataInvalid(
@@ -99,6 +99,17 @@ class Utterance:
                 f"{' and '.join(SEXES)}, or none if unknown",
                 file=self.path,
             )
+
+    def _labels(self) -> tuple[str, ...]:
+        return LABELS
+
+
+@dataclass(frozen=True)
+class RegroupedUtterance(Utterance):
+    """A clip that a label set has regrouped: its emotion and votes are of the set's classes."""
+
+    def _labels(self) -> tuple[str, ...]:
+        return (*LABELS, *CLASSES)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from serein.audio import active_span, decode
 from serein.audio.perturbation import (
     add_noise,
     amplify,
@@ -21,18 +20,19 @@ from serein.audio.perturbation import (
     encode,
     mu_law,
     pink_noise,
-    read_response,
     reverberate,
     shift,
     telephone,
     white_noise,
 )
 from serein.audio.sources import Samples
-from serein.corpora.readers.base import AUDIO_EXTENSIONS, is_audio
-from serein.errors import DataInvalid
-
-ROOMS = "rooms"
-"""The subfolder of a noise folder that holds impulse responses of rooms."""
+from serein.corpora.recordings import (
+    ROOMS,
+    noise_recording,
+    noise_sources,
+    room_response,
+    room_responses,
+)
 
 SNRS = (20.0, 10.0, 5.0, 0.0)  # dB
 OPUS_RATES = (24, 16, 12, 8, 6)  # kbit/s
@@ -42,14 +42,6 @@ CLIPPED_SHARES = (0.01, 0.05, 0.20)
 SPEEDS = (0.9, 1.1)
 SEMITONES = (-2.0, -1.0, 1.0, 2.0)
 OFFSETS = (0.05, 0.10, 0.25, 0.50)  # seconds
-
-MOST_RECORDINGS = 150
-"""So many recordings of a source are used at most, chosen by a hash of their names."""
-
-LONGEST_RECORDING = 30.0
-"""Seconds of a noise recording that are used, from its beginning."""
-
-_CHECKED_AT = 16_000  # Hz
 
 Change = Callable[[Samples, int, np.random.Generator], Samples]
 """What changes float32 mono samples of a sampling rate in Hz, by chance drawn from a generator."""
@@ -147,20 +139,8 @@ def _noises(folder: str | Path | None) -> Iterator[Condition]:
     yield from _degrees("pink noise", "{:g} dB", SNRS, _with_made_noise, make=pink_noise)
     if folder is None:
         return
-    root = _existing(folder)
-    below = [path for path in sorted(root.iterdir()) if path.is_dir() and path.name != ROOMS]
-    sources = [(root.name, [path for path in sorted(root.iterdir()) if _is_sound(path)])]
-    sources += [(path.name, _sounds(path)) for path in below]
-    if not any(paths for _, paths in sources) and not (root / ROOMS).is_dir():
-        raise _no_sound(root)
-    for name, paths in sources:
-        used = sorted(paths, key=lambda path: _hash(path.relative_to(root)))[:MOST_RECORDINGS]
-        for path in used:
-            _require_sound(path, _read_recording(path, _CHECKED_AT))
-        if used:
-            yield from _degrees(
-                f"noise {name}", "{:g} dB", SNRS, _with_recorded_noise, paths=tuple(sorted(used))
-            )
+    for name, paths in noise_sources(folder):
+        yield from _degrees(f"noise {name}", "{:g} dB", SNRS, _with_recorded_noise, paths=paths)
 
 
 def _rooms(noise: str | Path | None, rooms: str | Path | None) -> Iterator[Condition]:
@@ -168,13 +148,7 @@ def _rooms(noise: str | Path | None, rooms: str | Path | None) -> Iterator[Condi
         if noise is None or not (Path(noise) / ROOMS).is_dir():
             return
         rooms = Path(noise) / ROOMS
-    root = _existing(rooms)
-    paths = _sounds(root)
-    if not paths:
-        raise _no_sound(root)
-    for number, path in enumerate(paths):
-        _require_sound(path, read_response(path, sampling_rate=_CHECKED_AT))
-        name = path.relative_to(root).with_suffix("").as_posix()
+    for number, (name, path) in enumerate(room_responses(rooms)):
         yield Condition("room", name, number, partial(_in_room, path=path))
 
 
@@ -207,12 +181,12 @@ def _with_recorded_noise(
     paths: Sequence[Path],
     degree: float,
 ) -> Samples:
-    noise = _recording(paths[int(generator.integers(len(paths)))], rate)
+    noise = noise_recording(paths[int(generator.integers(len(paths)))], rate)
     return add_noise(samples, rate, noise, snr=degree, generator=generator)
 
 
 def _in_room(samples: Samples, rate: int, _: np.random.Generator, *, path: Path) -> Samples:
-    return reverberate(samples, rate, _response(path, rate))
+    return reverberate(samples, rate, room_response(path, rate))
 
 
 def _through_band(samples: Samples, rate: int, _: np.random.Generator) -> Samples:
@@ -251,57 +225,3 @@ def _higher(samples: Samples, rate: int, _: np.random.Generator, *, degree: floa
 
 def _later(samples: Samples, rate: int, _: np.random.Generator, *, degree: float) -> Samples:
     return shift(samples, rate, seconds=degree)
-
-
-def _read_recording(path: Path, sampling_rate: int) -> Samples:
-    """A noise without the silence at its ends."""
-    samples = decode(path, sampling_rate=sampling_rate).samples
-    begin, end = active_span(samples[: round(LONGEST_RECORDING * sampling_rate)], sampling_rate)
-    return samples[begin:end].copy()
-
-
-@lru_cache(maxsize=MOST_RECORDINGS)
-def _recording(path: Path, sampling_rate: int) -> Samples:
-    return _read_recording(path, sampling_rate)
-
-
-@lru_cache(maxsize=64)
-def _response(path: Path, sampling_rate: int) -> Samples:
-    return read_response(path, sampling_rate=sampling_rate)
-
-
-def _existing(folder: str | Path) -> Path:
-    root = Path(folder).resolve()
-    if not root.is_dir():
-        raise DataInvalid(
-            f"{folder}: is no folder; give one of sound files, or one of folders of them",
-            file=str(folder),
-        )
-    return root
-
-
-def _sounds(root: Path) -> list[Path]:
-    """Every sound below a folder, sorted."""
-    return sorted(path for path in root.rglob("*") if _is_sound(path))
-
-
-def _is_sound(path: Path) -> bool:
-    hidden = path.name.startswith(".")  # also what macOS adds to archives: ._name.wav
-    return is_audio(path) and not hidden and path.is_file()
-
-
-def _require_sound(path: Path, samples: Samples) -> None:
-    if not samples.any():
-        raise DataInvalid(f"{path}: is silent; take it out of the folder", file=str(path))
-
-
-def _no_sound(root: Path) -> DataInvalid:
-    return DataInvalid(
-        f"{root}: no sound is in it; looked for files such as {', '.join(AUDIO_EXTENSIONS[:2])} "
-        "and .opus, there and in the folders below",
-        file=str(root),
-    )
-
-
-def _hash(path: Path) -> bytes:
-    return hashlib.sha256(path.as_posix().encode()).digest()

@@ -23,7 +23,6 @@ from serein.evaluation.scores import (
     require_classes,
     score_corpora,
 )
-from serein.labels import LABELS
 from serein.training.data import Dataset
 from serein.training.recipe import Recipe
 from serein.training.train import Split, add_scores, train_bundle, training_labels
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
     from serein.training.network import Report
 
 QUICK_EPOCHS = 2
-QUICK_CLIPS = 3
-"""Clips of each speaker and emotion that ``--quick`` keeps."""
+QUICK_CLIPS = 48
+"""Clips of each table that ``--quick`` keeps."""
 
 SPEAKERS_APART_FOLDER = "speakers-apart"
 """Where the honest score lies that goes with one of a random split."""
@@ -51,12 +50,14 @@ class FoldDone:
     seed: int = 0
 
 
-Robustness = Callable[[Sequence[tuple[Bundle, Sequence[int]]]], dict[str, Any]]
-"""Measures bundles on changed sounds of the clips that each of them did not hear."""
+Robustness = Callable[[Sequence[tuple[Bundle, Sequence[int]]], Dataset], dict[str, Any]]
+"""Measures bundles on changed sounds of the clips of a dataset that each of them did not hear."""
 
 
 def quick_recipe(recipe: Recipe) -> Recipe:
-    """The recipe with two epochs: enough to prove the way, not to score."""
+    """The recipe with two epochs, or little to fit: enough to prove the way, not to score."""
+    if recipe.classifier is not None:
+        return replace(recipe, classifier=recipe.classifier.quick())
     if recipe.network is None:
         return recipe
     training = replace(recipe.network.training, epochs=QUICK_EPOCHS, clips_per_epoch=0)
@@ -64,15 +65,23 @@ def quick_recipe(recipe: Recipe) -> Recipe:
 
 
 def quick_table(table: UtteranceTable) -> UtteranceTable:
-    """The first few clips of each speaker and emotion."""
-    kept: list[Utterance] = []
-    counts: dict[tuple[str | None, str | None], int] = {}
-    for utterance in table.utterances:
-        key = (utterance.speaker, utterance.emotion)
-        counts[key] = counts.get(key, 0) + 1
-        if counts[key] <= QUICK_CLIPS:
-            kept.append(utterance)
-    return replace(table, utterances=tuple(kept))
+    """A few clips, of as many speakers and emotions as there is room for.
+
+    Speakers take turns with one clip each, and begin with different emotions.
+    """
+    speakers = sorted({str(one.speaker) for one in table.utterances})
+    emotions = sorted({str(one.emotion) for one in table.utterances})
+    counts: Counter[tuple[str, str]] = Counter()
+
+    def turn(utterance: Utterance) -> int:
+        speaker, emotion = str(utterance.speaker), str(utterance.emotion)
+        counts[speaker, emotion] += 1
+        first = (emotions.index(emotion) + speakers.index(speaker)) % len(emotions)
+        return counts[speaker, emotion] * len(emotions) + first
+
+    turns = [turn(one) for one in table.utterances]
+    order = sorted(range(len(turns)), key=turns.__getitem__)[:QUICK_CLIPS]
+    return replace(table, utterances=tuple(table.utterances[index] for index in sorted(order)))
 
 
 def crossvalidate(
@@ -128,6 +137,7 @@ def crossvalidate(
     require_vacant(folder)
     if seeds < 1:
         raise ArgumentInvalid(f"seeds must be at least 1, not {seeds}")
+    dataset = dataset.regrouped(recipe.label_set)
     chosen = choose_folds(parse_protocol(protocol, dataset.utterances), only)
     chosen.check(dataset.utterances, sentences=sentences_apart)
     for fold in chosen.folds:
@@ -145,7 +155,7 @@ def crossvalidate(
     if robustness is not None:
         tested = [fold.test for fold in chosen.folds]
         # The seeds differ in weights, not in clips: the first one's bundles stand for all.
-        metrics["robustness"] = robustness(list(zip(bundles, tested, strict=False)))
+        metrics["robustness"] = robustness(list(zip(bundles, tested, strict=False)), dataset)
     if counterpart:
         options = {"seeds": seeds, "sentences_apart": sentences_apart, "quick": quick}
         place = folder / SPEAKERS_APART_FOLDER
@@ -216,7 +226,7 @@ class _Run:
 
     def labels(self, bundle: Bundle) -> Sequence[str]:
         """The labels to score over: where corpora differ in them, those that training has heard."""
-        wanted = self.recipe.labels or LABELS
+        wanted = self.recipe.classes
         if self.protocol.name != "corpus":
             return wanted
         return [label for label in wanted if label in bundle.manifest.labels]
@@ -228,7 +238,7 @@ class _Run:
         held = {self.dataset.utterances[index].emotion for index in fold.test}
         lacking = sorted(
             str(label)
-            for label in held.intersection(self.recipe.labels or LABELS)
+            for label in held.intersection(self.recipe.classes)
             if label not in judged[0].classes
         )
         return [f"not scored, since no training corpus holds it: {label}" for label in lacking]
@@ -290,9 +300,10 @@ def choose_folds(protocol: Protocol, only: Sequence[str]) -> Protocol:
 
 def _speaker_folds(dataset: Dataset, protocol: Protocol) -> int:
     """As many folds as the protocol has, or the speakers allow; 0 where they are unknown."""
-    if any(one.speaker is None for one in dataset.utterances):
+    labelled = [one for one in dataset.utterances if one.emotion is not None]
+    if any(one.speaker is None for one in labelled):
         return 0
-    speakers = Counter(home_corpora(dataset.utterances).values())
+    speakers = Counter(home_corpora(labelled).values())
     count = min(len(protocol.folds), max(speakers.values()))
     return count if count > 1 else 0
 
@@ -328,7 +339,7 @@ def _apart(
 
 def _require_trainable(recipe: Recipe, dataset: Dataset, fold: Fold) -> None:
     """Find out before the first training whether the last one can be done."""
-    labels = recipe.labels or LABELS
+    labels = recipe.classes
     tested = {dataset.utterances[index].emotion for index in fold.test}
     if tested.isdisjoint(labels):
         raise DataInvalid(

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from serein.bundle import Bundle, require_vacant
-from serein.corpora import Fold, marks
+from serein.corpora import Fold, Utterance, marks
 from serein.errors import ArgumentInvalid, DataInvalid
 from serein.evaluation.crossvalidation import Robustness
 from serein.evaluation.judging import judge_clips
 from serein.evaluation.outcome import metrics_of, prepare_folder, write_folds, write_outcome
 from serein.evaluation.scores import require_classes
 from serein.training.data import Dataset
+from serein.training.regrouping import left_out_as
 
 UNSEEN = "unseen speakers"
 SEEN = "seen in training (no score)"
@@ -66,20 +67,22 @@ def evaluate(
             f"the data's features are not those of the model {bundle.manifest.name!r}; load the "
             "data with the model's features"
         )
-    unheard = _unheard(bundle, dataset)
+    label_set = bundle.manifest.label_set
+    given, dataset = dataset, dataset.regrouped(label_set)
+    unheard = unheard_clips(bundle, dataset.utterances)
     title = _title(bundle, dataset, unheard)
     tested = unheard or list(range(len(dataset)))
     judged = judge_clips(bundle, dataset, tested, labels=bundle.manifest.labels, fold="all")
     if not judged:
         raise DataInvalid(
             f"no clip has one of the model's labels ({', '.join(bundle.manifest.labels)}); the "
-            f"data hold {', '.join(dataset.labels)}"
+            f"data hold {', '.join(given.labels)}"
         )
     require_classes(judged)
     scored = {(one.utterance.corpus, one.utterance.path) for one in judged}
     unscored = [
         one
-        for one in (dataset.utterances[index] for index in tested)
+        for one in (given.utterances[index] for index in tested)
         if (one.corpus, one.path) not in scored
     ]
     manifest = bundle.manifest
@@ -95,11 +98,11 @@ def evaluate(
     metrics = {
         **metrics_of(judged, head),
         "left_out": len(dataset) - len(tested),
-        "unscored": dict(sorted(Counter(str(one.emotion) for one in unscored).items())),
+        "unscored": dict(sorted(Counter(left_out_as(one, label_set) for one in unscored).items())),
         "unreadable": [error.file for error in dataset.failures],
     }
     if robustness is not None:
-        metrics["robustness"] = robustness([(bundle, tested)])
+        metrics["robustness"] = robustness([(bundle, tested)], dataset)
     prepare_folder(folder)
     fold = Fold("all", (), (), tuple(tested))
     metrics["folds"] = [
@@ -114,16 +117,17 @@ def evaluate(
     return metrics
 
 
-def _unheard(bundle: Bundle, dataset: Dataset) -> list[int]:
-    """Clips of which neither the sound nor anything else of the speaker was trained on."""
+def unheard_clips(bundle: Bundle, utterances: Sequence[Utterance]) -> list[int]:
+    """Indexes of clips of which neither the sound nor anything else of the speaker was trained on.
+
+    A bundle that does not say what it heard counts as having heard nothing.
+    """
     trained_on = frozenset(bundle.manifest.heard.split())
-    heard = [not trained_on.isdisjoint(marks([one])) for one in dataset.utterances]
-    speakers = {
-        one.speaker for one, known in zip(dataset.utterances, heard, strict=True) if known
-    } - {None}
+    heard = [not trained_on.isdisjoint(marks([one])) for one in utterances]
+    speakers = {one.speaker for one, known in zip(utterances, heard, strict=True) if known} - {None}
     return [
         index
-        for index, one in enumerate(dataset.utterances)
+        for index, one in enumerate(utterances)
         if not heard[index] and one.speaker not in speakers
     ]
 

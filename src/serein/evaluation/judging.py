@@ -11,7 +11,6 @@ import numpy as np
 from serein.bundle import Bundle
 from serein.corpora import Utterance
 from serein.features.spectral import FloatArray
-from serein.labels import LABELS
 from serein.recognition import judge
 from serein.training.data import Dataset
 
@@ -43,9 +42,10 @@ class Judged:
     enrolled: FloatArray
 
 
-def scored_classes(dataset: Dataset, labels: Sequence[str], corpus: str) -> tuple[str, ...]:
-    """The labels a corpus is scored over: those it holds and the recipe knows."""
-    return tuple(label for label in dataset.corpus_labels(corpus) if label in labels)
+def scored_classes(dataset: Dataset, labels: Sequence[str] | None, corpus: str) -> tuple[str, ...]:
+    """The labels a corpus is scored over: those it holds and, unless None, the recipe knows."""
+    held = dataset.corpus_labels(corpus)
+    return held if labels is None else tuple(label for label in held if label in labels)
 
 
 def judge_clips(
@@ -53,7 +53,7 @@ def judge_clips(
     dataset: Dataset,
     indexes: Sequence[int],
     *,
-    labels: Sequence[str] = LABELS,
+    labels: Sequence[str] | None = None,
     fold: str = "",
     seed: int = 0,
 ) -> list[Judged]:

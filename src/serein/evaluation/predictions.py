@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from serein.corpora import Utterance
+from serein.corpora import RegroupedUtterance
 from serein.corpora.table import load_pyarrow
 from serein.errors import DataInvalid
 from serein.evaluation.judging import Judged
@@ -76,7 +76,7 @@ def read_predictions(path: Path) -> list[Judged]:
 
 
 def _judged(row: dict[str, Any]) -> Judged:
-    utterance = Utterance(
+    utterance = RegroupedUtterance(
         **{name: row[name] for name in _OF_UTTERANCE},
         original_emotion=row["emotion"],
         intensity=None,

@@ -26,7 +26,6 @@ from serein.errors import ArgumentInvalid, DataInvalid
 from serein.evaluation.conditions import Condition, conditions
 from serein.evaluation.judging import restricted, scored_classes
 from serein.features import Features, FeatureSpec
-from serein.labels import LABELS
 from serein.metrics import unweighted_average_recall
 from serein.recognition import judge
 from serein.training.data import Dataset
@@ -47,7 +46,7 @@ def measure_robustness(
     tables: Sequence[UtteranceTable],
     conditions: Sequence[Condition],
     *,
-    labels: Sequence[str] = LABELS,
+    labels: Sequence[str] | None = None,
     most_clips: int = MOST_CLIPS,
     workers: int | None = None,
     progress: Progress | None = None,

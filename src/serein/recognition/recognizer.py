@@ -15,7 +15,7 @@ from serein.bundle import DEFAULT_BUNDLE, Bundle
 from serein.errors import ArgumentInvalid, SereinError
 from serein.features import Features
 from serein.features.spectral import FloatArray
-from serein.labels import SEXES
+from serein.labels import SEXES, judged_sex, regroup
 from serein.recognition.judge import Judgement, judge
 from serein.recognition.speaker import ClipStatistics, SpeakerProfile
 from serein.results import InputWarning, Prediction, most_probable
@@ -81,8 +81,23 @@ class Recognizer:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The emotions that the model knows."""
+        """The emotions that the model knows, or the classes of its label set."""
         return self.bundle.manifest.labels
+
+    def require_view(self, view: str) -> None:
+        """Refuse a label view that does not fit the model, before anything is judged.
+
+        Raises
+        ------
+        ArgumentInvalid
+            See :meth:`serein.Prediction.view`.
+        """
+        even = dict.fromkeys(self.labels, 1.0 / len(self.labels))
+        label_set = self.bundle.manifest.label_set
+        sex = judged_sex(even, label_set)
+        if sex is None and self.bundle.judges_sex:
+            sex = dict.fromkeys(SEXES, 1.0 / len(SEXES))
+        regroup(even, view, sex=sex, trained_on=label_set)
 
     def predict(self, source: Source, *, speaker: SpeakerProfile | None = None) -> Prediction:
         """Judge a clip.
@@ -193,9 +208,11 @@ class Recognizer:
         weights = heard.weights
         mean = np.average([one.probabilities for one in judgements], axis=0, weights=weights)
         probabilities = MappingProxyType(dict(zip(self.labels, mean.tolist(), strict=True)))
+        label_set = self.bundle.manifest.label_set
+        # Where the classes tell the sexes apart, what is said of them agrees with the label.
+        sex = judged_sex(probabilities, label_set)
         sexes = [one.sex for one in judgements if one.sex is not None]
-        sex = None
-        if sexes:
+        if sex is None and sexes:
             sex = MappingProxyType(
                 dict(zip(SEXES, np.average(sexes, axis=0, weights=weights).tolist(), strict=True))
             )
@@ -212,6 +229,7 @@ class Recognizer:
             model=self.name,
             file=heard.recording.name,
             enrolled=speaker is not None,
+            label_set=label_set,
         )
 
 

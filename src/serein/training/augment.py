@@ -1,4 +1,4 @@
-"""Augmentation of log-mel features, in decibels, before they are normalised."""
+"""Augmentation of features: of mel bands in decibels, before they are normalised, and masks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from serein.features.spectral import FloatArray
 from serein.recognition import SpeakerProfile
-from serein.training.recipe import AugmentOptions
+from serein.training.network_recipe import AugmentOptions
 
 LOUD = 95.0  # percentile of a clip's levels that noise is measured against
 
@@ -49,6 +49,8 @@ class Change:
 
     def of_clip(self, log_mel: FloatArray, generator: np.random.Generator) -> FloatArray:
         """Change a clip, shape (frames, bands), dB; the number of frames changes by the rate."""
+        if self.rate == 1.0 and self._keeps_bands and self.snr is None:
+            return log_mel
         frames = len(log_mel)
         count = max(1, int(frames / self.rate))
         stretched = _interpolate(log_mel, np.minimum(np.arange(count) * self.rate, frames - 1))
@@ -57,8 +59,14 @@ class Change:
 
     def of_profile(self, profile: SpeakerProfile) -> SpeakerProfile:
         """The profile that the same changed voice and microphone would have given."""
+        if self._keeps_bands:
+            return profile
         mean, variance = self._shifted(np.stack([profile.mean, profile.variance]))
         return replace(profile, mean=mean + self.tilt, variance=variance)
+
+    @property
+    def _keeps_bands(self) -> bool:
+        return not self.shift and not self.tilt.any()
 
     def _shifted(self, rows: FloatArray) -> FloatArray:
         bands = rows.shape[1]

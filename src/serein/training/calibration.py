@@ -36,14 +36,10 @@ def fit_temperature(
     """
     if not len(targets):
         return 1.0
-    masked = np.where(allowed, logits.astype(np.float64), -np.inf)
-    rows = np.arange(len(targets))
 
     def loss(log_temperature: float) -> float:
-        scaled = masked / math.exp(log_temperature)
-        peak = scaled.max(axis=1)
-        normalizer = peak + np.log(np.exp(scaled - peak[:, None]).sum(axis=1))
-        return float(np.mean(normalizer - scaled[rows, targets]))
+        scaled = logits.astype(np.float64) / math.exp(log_temperature)
+        return negative_log_likelihood(scaled, targets, allowed)
 
     # The loss is convex in 1 / T, so it has one minimum in log T: golden-section search.
     ratio = (math.sqrt(5.0) - 1.0) / 2.0
@@ -52,3 +48,18 @@ def fit_temperature(
         left, right = high - ratio * (high - low), low + ratio * (high - low)
         low, high = (low, right) if loss(left) < loss(right) else (left, high)
     return math.exp((low + high) / 2)
+
+
+def negative_log_likelihood(
+    logits: npt.NDArray[np.floating],
+    targets: npt.NDArray[np.int64],
+    allowed: npt.NDArray[np.bool_],
+) -> float:
+    """Mean negative log-likelihood of the true labels, over the labels of each clip's corpus.
+
+    The arguments are those of :func:`fit_temperature`.
+    """
+    masked = np.where(allowed, logits.astype(np.float64), -np.inf)
+    peak = masked.max(axis=1)
+    normalizer = peak + np.log(np.exp(masked - peak[:, None]).sum(axis=1))
+    return float(np.mean(normalizer - masked[np.arange(len(targets)), targets]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from serein.bundle import Manifest
+from serein.labels import find_label_set
 
 _LIMITS = """\
 ## What it must not be used for
@@ -38,6 +39,9 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     yield f"{manifest.recipe.get('title', 'A speech emotion recognition model')}."
     yield ""
     yield f"- **Judges:** {', '.join(manifest.labels)}"
+    if manifest.label_set is not None:
+        losses = "; ".join(find_label_set(manifest.label_set).losses)
+        yield f"- **Label set:** `{manifest.label_set}`: {losses}"
     yield (
         f"- **Input:** speech at {features.sampling_rate} Hz, mono, as {features.kind} features "
         "that do not depend on the gain of the recording"
@@ -59,16 +63,16 @@ def _lines(manifest: Manifest) -> Iterator[str]:
             f"| {facts['title']} (`{name}`) | {facts['clips']} | {facts['speakers']} | "
             f"{', '.join(facts['languages'])} | {', '.join(facts['labels'])} | {facts['licence']} |"
         )
-    losses = [
+    lossy = [
         f"- `{name}`: {own}: {why}"
         for name, facts in manifest.corpora.items()
         for own, why in facts["lossy"].items()
     ]
-    if losses:
+    if lossy:
         yield ""
         yield "Where a label of a corpus says more than ours:"
         yield ""
-        yield from losses
+        yield from lossy
     yield ""
     yield "Sources:"
     yield ""

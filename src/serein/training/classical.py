@@ -1,11 +1,11 @@
-"""Classical models over one row of features a clip: a linear support vector machine."""
+"""Training of classical models over one row of features a clip."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +16,11 @@ from serein.features.spectral import FloatArray
 from serein.metrics import unweighted_average_recall
 from serein.recognition import Reference
 from serein.training.calibration import fit_temperature
+from serein.training.classifier_recipe import ClassifierRecipe, classifier_options
+from serein.training.classifiers import CLASSIFIERS, ClassifierKind
 from serein.training.data import Dataset, speaker_references
-from serein.training.recipe import ClassifierRecipe
-
-if TYPE_CHECKING:
-    from sklearn.svm import LinearSVC
 
 INNER_FOLDS = 3
-TOLERANCE = 1e-3
-MOST_ITERATIONS = 5000
 
 
 @dataclass(frozen=True)
@@ -33,17 +29,20 @@ class FittedClassifier:
 
     Attributes
     ----------
+    kind
+        What it is.
     model
         Fitted on all training clips; its classes are indexes into the labels.
     temperature
-        Calibrates its margins.
-    regularization
-        The C that was chosen.
+        Calibrates its logits.
+    chosen
+        The value that was chosen of the kind's option to choose by.
     """
 
-    model: LinearSVC
+    kind: ClassifierKind
+    model: Any
     temperature: float
-    regularization: float
+    chosen: float
 
 
 def normalized_rows(
@@ -72,65 +71,50 @@ def train_classifier(
     *,
     seed: int,
 ) -> FittedClassifier:
-    """Fit a linear support vector machine for one mode.
+    """Fit a classical model for one mode.
 
-    The regularisation is that with the highest UAR on training speakers held out in turn, and
-    the temperature is fitted to the margins of the same held-out clips; then the model is
-    fitted again on all of them.
+    Of the values that the recipe gives for an option, that one is chosen which has the highest
+    UAR on training speakers held out in turn, and the temperature is fitted to the logits of the
+    same held-out clips; then the model is fitted again on all of them.
     """
+    kind = CLASSIFIERS[recipe.name]
+    options = classifier_options(recipe, "the recipe")
     rows = normalized_rows(dataset, indexes, normalization, mode)
     targets = dataset.targets(labels)[list(indexes)]
     allowed = dataset.label_mask(labels)[list(indexes)]
-    splits = [
-        (train, test)
-        for train, test in _inner_folds(dataset, indexes, targets, seed)
-        if len(np.unique(targets[train])) > 1
-    ]
-    candidates = []
-    for regularization in sorted(recipe.regularization):
-        margins = np.full((len(rows), len(labels)), -np.inf)
-        for train, test in splits:
-            model = _fit(rows[train], targets[train], regularization, seed)
-            margins[test] = decision(model, rows[test], len(labels))
-        predicted = np.where(allowed, margins, -np.inf).argmax(axis=1)
-        score = unweighted_average_recall(targets, predicted, len(labels))
-        candidates.append((score, regularization, margins))
-    _, regularization, margins = max(candidates, key=lambda candidate: candidate[0])
-    # A class that an inner training lacked has no margin: such clips say nothing of calibration.
-    known = np.isfinite(np.where(allowed, margins, 0.0)).all(axis=1)
-    temperature = fit_temperature(margins[known], targets[known], allowed[known])
-    model = _fit(rows, targets, regularization, seed)
-    return FittedClassifier(model, temperature, regularization)
+    values = sorted(set(getattr(options, kind.chosen)))
+    logits = {value: np.full((len(rows), len(labels)), -np.inf) for value in values}
+    for train, test in _inner_folds(dataset, indexes, targets, seed):
+        if len(np.unique(targets[train])) < 2:
+            continue
+        models = kind.models(options, values, rows[train], targets[train], seed=seed)
+        for value, model in zip(values, models, strict=True):
+            logits[value][test] = decision(kind, model, rows[test], len(labels))
+
+    def score(value: float) -> float:
+        predicted = np.where(allowed, logits[value], -np.inf).argmax(axis=1)
+        return unweighted_average_recall(targets, predicted, len(labels))
+
+    chosen = max(values, key=score)
+    # A class that an inner training lacked has no logit: such clips say nothing of calibration.
+    known = np.isfinite(np.where(allowed, logits[chosen], 0.0)).all(axis=1)
+    temperature = fit_temperature(logits[chosen][known], targets[known], allowed[known])
+    model = kind.fit(options, chosen, rows, targets, seed)
+    return FittedClassifier(kind, model, temperature, chosen)
 
 
-def decision(model: LinearSVC, rows: FloatArray, labels: int) -> FloatArray:
-    """Margins of a fitted model in the order of all labels, shape (clips, labels).
+def decision(kind: ClassifierKind, model: Any, rows: FloatArray, labels: int) -> FloatArray:
+    """Logits of a fitted model in the order of all labels, shape (clips, labels).
 
-    Two classes share one hyperplane: its two sides are their margins. A label that the model
+    Two classes may share one hyperplane: its two sides are their margins. A label that the model
     was not fitted on has minus infinity.
     """
-    found = model.decision_function(rows)
+    found = kind.logits(model, rows)
     if found.ndim == 1:
         found = np.stack([-found, found], axis=1)
-    margins = np.full((len(rows), labels), -np.inf)
-    margins[:, model.classes_] = found
-    return margins
-
-
-def _fit(
-    rows: FloatArray, targets: npt.NDArray[np.int64], regularization: float, seed: int
-) -> LinearSVC:
-    from sklearn.svm import LinearSVC
-
-    model = LinearSVC(
-        C=regularization,
-        class_weight="balanced",
-        dual=True,
-        tol=TOLERANCE,
-        max_iter=MOST_ITERATIONS,
-        random_state=seed,
-    )
-    return model.fit(rows, targets)
+    logits = np.full((len(rows), labels), -np.inf)
+    logits[:, model.classes_] = found
+    return logits
 
 
 def _inner_folds(
@@ -155,6 +139,6 @@ def _inner_folds(
         )
     folds = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        # An emotion with fewer clips than folds is missing from some; its margins are left out.
+        # An emotion with fewer clips than folds is missing from some; its logits are left out.
         warnings.filterwarnings("ignore", message="The least populated class in y")
         return list(folds.split(np.zeros(len(targets)), targets, groups))

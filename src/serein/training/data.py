@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,12 +12,14 @@ import numpy.typing as npt
 from serein.bundle import Normalization
 from serein.corpora import Utterance, UtteranceTable
 from serein.corpora.scan import Progress
-from serein.errors import DataInvalid, SereinError
+from serein.errors import ArgumentInvalid, DataInvalid, SereinError
 from serein.features import Features, FeatureSpec
 from serein.features.spectral import FloatArray
-from serein.labels import LABELS, SEXES
+from serein.labels import SEXES, ordered
 from serein.recognition import ClipStatistics, Reference, SpeakerProfile
 from serein.training.extraction import Extraction
+from serein.training.regrouping import regroup_utterances, what_is_lost
+from serein.training.sound import SoundChanges, SoundOptions
 from serein.training.store import FeatureStore
 
 FEWEST_LABELS = 2
@@ -30,7 +32,7 @@ class Dataset:
     Attributes
     ----------
     utterances
-        All of a labelled emotion.
+        All of a labelled emotion; regrouped, those that the label set leaves out have none.
     features
         The features of each.
     spec
@@ -39,6 +41,11 @@ class Dataset:
         Clips that could not be read, and were left out.
     warnings
         What else went wrong on the way, in words.
+    copies
+        The features of each clip's changed copies, which are for training alone; by default of
+        none.
+    label_set
+        Name of the label set whose classes the emotions are; None for canonical labels.
     """
 
     utterances: tuple[Utterance, ...]
@@ -46,15 +53,47 @@ class Dataset:
     spec: FeatureSpec
     failures: tuple[SereinError, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())
+    copies: tuple[tuple[Features, ...], ...] = field(default=())
+    label_set: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.copies:
+            object.__setattr__(self, "copies", ((),) * len(self.utterances))
 
     def __len__(self) -> int:
         return len(self.utterances)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """The canonical labels that the data hold, in canonical order."""
-        held = {utterance.emotion for utterance in self.utterances}
-        return tuple(label for label in LABELS if label in held)
+        """The labels that the data hold, in their order."""
+        return ordered(utterance.emotion for utterance in self.utterances)
+
+    def regrouped(self, label_set: str | None) -> Dataset:
+        """The same clips in the same order, in the classes of a label set.
+
+        A clip that the set leaves out keeps its place, so that folds of the one count into the
+        other; its emotion is None, which no fold trains on or tests. What is lost is told in the
+        warnings.
+
+        Raises
+        ------
+        ArgumentInvalid
+            There is no such label set, or the clips are already in the classes of another one.
+        """
+        if label_set == self.label_set:
+            return self
+        if label_set is None or self.label_set is not None:
+            raise ArgumentInvalid(
+                f"the data are already regrouped into the label set {self.label_set!r}; regroup "
+                "them as they were loaded"
+            )
+        utterances = regroup_utterances(self.utterances, label_set)
+        return replace(
+            self,
+            utterances=utterances,
+            label_set=label_set,
+            warnings=(*self.warnings, *what_is_lost(self.utterances, utterances, label_set)),
+        )
 
     @cached_property
     def corpora(self) -> tuple[str, ...]:
@@ -62,9 +101,8 @@ class Dataset:
         return tuple(sorted({utterance.corpus for utterance in self.utterances}))
 
     def corpus_labels(self, corpus: str) -> tuple[str, ...]:
-        """The labels that one corpus holds, in canonical order."""
-        held = {one.emotion for one in self.utterances if one.corpus == corpus}
-        return tuple(label for label in LABELS if label in held)
+        """The labels that one corpus holds, in their order."""
+        return ordered(one.emotion for one in self.utterances if one.corpus == corpus)
 
     def targets(self, labels: Sequence[str]) -> npt.NDArray[np.int64]:
         """Index of each clip's emotion among ``labels``, -1 for another one, shape (clips,)."""
@@ -131,6 +169,7 @@ def load_dataset(
     tables: Sequence[UtteranceTable],
     spec: FeatureSpec,
     *,
+    sound: SoundOptions | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
     store: FeatureStore | None = None,
@@ -139,6 +178,9 @@ def load_dataset(
 
     Parameters
     ----------
+    sound
+        In which changed copies each clip is also heard; by default in none. A copy that cannot be
+        made is left out, and told of in the warnings.
     workers
         Number of processes; by default one a core.
     store
@@ -148,7 +190,8 @@ def load_dataset(
     Raises
     ------
     DataInvalid
-        If nothing can be read, or fewer than two labels are left.
+        If nothing can be read, fewer than two labels are left, or the recordings that the copies
+        need are not there.
     """
     wanted = [
         (table.audio_path(utterance), utterance)
@@ -159,21 +202,26 @@ def load_dataset(
     if not wanted:
         raise DataInvalid("the data hold no clip with a canonical emotion; there is nothing to do")
     _require_distinct(tables)
-    extraction = Extraction([path for path, _ in wanted], spec, store)
+    changes = SoundChanges.of(sound) if sound is not None and sound.copies else None
+    extraction = Extraction([path for path, _ in wanted], spec, store, changes)
     extraction.run(workers, progress)
-    kept: list[tuple[Utterance, Features]] = []
+    kept: list[tuple[Utterance, Features, tuple[Features, ...]]] = []
     failures: list[SereinError] = []
-    for (_, utterance), result in zip(wanted, extraction.results(), strict=True):
+    lost: list[SereinError] = []
+    for (_, utterance), (result, *copies) in zip(wanted, extraction.results(), strict=True):
         if isinstance(result, SereinError):
             failures.append(result)
         else:
-            kept.append((utterance, result))
+            made = tuple(copy for copy in copies if isinstance(copy, Features))
+            kept.append((utterance, result, made))
+            lost += (copy for copy in copies if isinstance(copy, SereinError))
     dataset = Dataset(
-        tuple(utterance for utterance, _ in kept),
-        tuple(features for _, features in kept),
+        tuple(utterance for utterance, _, _ in kept),
+        tuple(features for _, features, _ in kept),
         spec,
         tuple(failures),
-        extraction.warnings,
+        extraction.warnings + _lost_copies(lost),
+        tuple(copies for _, _, copies in kept),
     )
     if len(dataset.labels) < FEWEST_LABELS:
         raise DataInvalid(
@@ -181,6 +229,15 @@ def load_dataset(
             f"({', '.join(dataset.labels) or 'none'}); a model needs at least {FEWEST_LABELS}"
         )
     return dataset
+
+
+def _lost_copies(lost: Sequence[SereinError]) -> tuple[str, ...]:
+    if not lost:
+        return ()
+    return (
+        f"{len(lost)} changed copies of clips could not be made and are left out, the first of "
+        f"them for this reason: {lost[0].file}: {lost[0].message}",
+    )
 
 
 def _require_distinct(tables: Sequence[UtteranceTable]) -> None:

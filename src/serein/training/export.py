@@ -3,79 +3,90 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from serein.features import FeatureSpec
+
 if TYPE_CHECKING:
-    from sklearn.svm import LinearSVC
     from torch import nn
 
+    from serein.training.classifiers import ClassifierKind
+
 OPSET = 17
+OUTPUTS: tuple[str, ...] = ("logits", "sex", "embedding", "attention")
+"""What a graph may give, in this order; what else a network gives serves its training."""
+_TRACED_FRAMES = 100
 
 
-def export_network(network: nn.Module, dimensions: int, path: Path) -> None:
-    """Write a network as a graph that takes batches of clips of one length, whichever it is."""
+def export_network(
+    network: nn.Module, features: FeatureSpec, path: Path, *, relative: bool = False
+) -> None:
+    """Write a network as a graph that takes batches of clips.
+
+    The clips of a batch have one length: that of the specification, or whichever it is. Where the
+    features are ``masked`` there is an input ``lengths``, and what lies beyond is padding.
+
+    Parameters
+    ----------
+    features
+        What the network was built for.
+    relative
+        Whether it takes the features relative to the speaker beside the plain ones.
+    """
     import torch
 
-    features = torch.zeros(2, 100, dimensions)
+    frames = features.padded_frames or _TRACED_FRAMES
+    inputs = {"features": torch.zeros(2, frames, features.dimensions)}
+    if relative:
+        inputs["relative"] = inputs["features"].clone()
+    if features.masked:
+        inputs["lengths"] = torch.tensor([frames, frames // 2])
+    with torch.no_grad():
+        given = network.eval()(**inputs)
+    outputs = [name for name in OUTPUTS if name in given]
+    axes = {name: {0: "clips"} for name in (*inputs, *outputs)}
+    if not features.padded_frames:
+        for name in ("features", "relative"):
+            axes.setdefault(name, {})[1] = "frames"
+    if "attention" in outputs:
+        axes["attention"][1] = "steps"
     with warnings.catch_warnings():
         # The exporter that traces: it needs no further package, and its graphs are plain.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # It fears for the recurrent layers' checks of sizes, which hold for every batch, and for
+        # their first states, whose size here follows the batch.
+        warnings.filterwarnings("ignore", message="Converting a tensor to a Python boolean")
+        warnings.filterwarnings("ignore", message="Exporting a model to ONNX with a batch_size")
         torch.onnx.export(
-            network.eval(),
-            (features, features.clone()),
+            _graph(network, list(inputs), outputs),
+            tuple(inputs.values()),
             str(path),
-            input_names=["features", "relative"],
-            output_names=["logits", "sex", "embedding", "attention"],
-            dynamic_axes={
-                "features": {0: "clips", 1: "frames"},
-                "relative": {0: "clips", 1: "frames"},
-                "logits": {0: "clips"},
-                "sex": {0: "clips"},
-                "embedding": {0: "clips"},
-                "attention": {0: "clips", 1: "steps"},
-            },
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_axes={name: axes[name] for name in (*inputs, *outputs)},
             opset_version=OPSET,
             dynamo=False,
         )
 
 
-def export_classifier(model: LinearSVC, dimensions: int, path: Path) -> None:
-    """Write a scikit-learn classifier as a graph from ``features`` to margins, ``logits``."""
-    from skl2onnx import convert_sklearn
-    from skl2onnx.common.data_types import FloatTensorType
+def _graph(network: nn.Module, inputs: Sequence[str], outputs: Sequence[str]) -> nn.Module:
+    """The network with its inputs and outputs in this order, as a graph has them."""
+    from torch import Tensor, nn
 
-    converted: Any = convert_sklearn(
-        model,
-        # A name of its own choice would be random, and with it the file's checksum.
-        name="classifier",
-        initial_types=[("features", FloatTensorType([None, dimensions]))],
-        options={id(model): {"raw_scores": True}},
-        target_opset=OPSET,
-    )
-    graph = converted.graph
-    _, margins = (output.name for output in graph.output)
-    for node in graph.node:
-        node.output[:] = ["logits" if name == margins else name for name in node.output]
-        node.input[:] = ["logits" if name == margins else name for name in node.input]
-    kept = [output for output in graph.output if output.name == margins]
-    kept[0].name = "logits"
-    del graph.output[:]
-    graph.output.extend(kept)
-    _drop_unused(graph)
-    path.write_bytes(converted.SerializeToString())
+    class Ordered(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, *values: Tensor) -> tuple[Tensor, ...]:
+            found = self.network(**dict(zip(inputs, values, strict=True)))
+            return tuple(found[name] for name in outputs)
+
+    return Ordered().eval()
 
 
-def _drop_unused(graph: Any) -> None:
-    """Remove the nodes that only gave the label: it is chosen after calibration."""
-    needed = {output.name for output in graph.output}
-    kept = []
-    for node in reversed(graph.node):
-        if needed & set(node.output):
-            needed |= set(node.input)
-            kept.append(node)
-    del graph.node[:]
-    graph.node.extend(reversed(kept))
-    used = [initializer for initializer in graph.initializer if initializer.name in needed]
-    del graph.initializer[:]
-    graph.initializer.extend(used)
+def export_classifier(kind: ClassifierKind, model: Any, dimensions: int, path: Path) -> None:
+    """Write a fitted classical model as a graph from ``features`` to ``logits``."""
+    path.write_bytes(kind.graph(model, dimensions).SerializeToString())

@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import copy
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
 from serein.bundle import MODES, Mode, Normalization
-from serein.features import Features
 from serein.features.spectral import FloatArray
 from serein.metrics import unweighted_average_recall
-from serein.recognition import Reference
-from serein.training.augment import Change, mask
-from serein.training.data import Dataset, speaker_references
+from serein.training.calibration import fit_temperature, negative_log_likelihood
+from serein.training.clips import Batch, ClipDrawer, ClipSource, network_inputs
+from serein.training.data import Dataset
+from serein.training.network_recipe import NetworkRecipe, TrainingOptions, network_options
 from serein.training.networks import NETWORKS
-from serein.training.recipe import NetworkRecipe, TrainingOptions, network_options
 
 EVALUATION_BATCH = 64
 WARM_UP = 0.1  # share of the steps
 LARGEST_GRADIENT = 5.0  # norm over all parameters
-SMALL_PROFILES = 0.5
-"""Share of the enrolled clips whose profile is of fewer clips than there are, down to one."""
-
 ABSENT = -1e4  # logit of a label that the clip's corpus does not hold
+PLATEAU_PATIENCE = 3
+"""Epochs without a better score after which the schedule ``plateau`` halves the rate."""
+COMBINATION_STEPS = 20
+"""Steps from one branch alone to the other in which their combination is looked for."""
 
 
 @dataclass(frozen=True)
@@ -45,77 +43,6 @@ class EpochReport:
 
 
 Report = Callable[[EpochReport], None]
-
-
-class ClipSource:
-    """Normalised features of a dataset's clips, in either mode, for training or for scoring."""
-
-    def __init__(self, dataset: Dataset, normalization: Normalization) -> None:
-        self.dataset = dataset
-        self.normalization = normalization
-        self.response = dataset.spec.gain_response
-        self._unknown = Reference.of(normalization, None)
-
-    def whole(self, indexes: Sequence[int], mode: Mode) -> list[FloatArray]:
-        """Clips as they are judged; in mode E each by all clips of its speaker in ``indexes``.
-
-        Returns
-        -------
-        list
-            A clip's features, and the same relative to its speaker, or zeros: shape (2, frames,
-            dimensions).
-        """
-        references: dict[int, Reference] = {}
-        if mode == "enrolled":
-            references = speaker_references(self.dataset, indexes, self.normalization)
-        clips = self.dataset.features
-        return [self._pair(clips[index], references.get(index)) for index in indexes]
-
-    def drawn(
-        self,
-        index: int,
-        peers: Sequence[int],
-        recipe: NetworkRecipe,
-        generator: np.random.Generator,
-    ) -> FloatArray:
-        """A clip for training, cut and changed, in either mode; as :meth:`whole` gives it."""
-        clip = self.dataset.features[index]
-        longest = int(recipe.training.longest / self.dataset.spec.hop)
-        begin = generator.integers(0, max(1, len(clip.values) - longest + 1))
-        cut = clip.values[begin : begin + longest]
-        change = Change.draw(recipe.augment, cut.shape[1], generator)
-        changed = replace(clip, values=change.of_clip(cut, generator))
-        reference = None
-        if peers and generator.random() < recipe.training.enrolled_share:
-            count = len(peers)
-            if generator.random() < SMALL_PROFILES:
-                count = round(math.exp(generator.uniform(0, math.log(count))))
-            chosen = generator.choice(peers, count, replace=False).tolist()
-            profile = change.of_profile(self.dataset.profile(chosen, model=""))
-            reference = Reference.of(self.normalization, profile)
-        return mask(self._pair(changed, reference), recipe.augment, generator)
-
-    def _pair(self, clip: Features, enrolled: Reference | None) -> FloatArray:
-        plain = self._unknown.normalize(clip, self.response)
-        if enrolled is None:
-            return np.stack([plain, np.zeros_like(plain)])
-        return np.stack([plain, enrolled.normalize(clip, self.response)])
-
-
-def pad(clips: Sequence[FloatArray]) -> tuple[Tensor, Tensor, Tensor]:
-    """The network's input from pairs of different lengths, padded with zeros.
-
-    Returns
-    -------
-    tuple
-        Features and features relative to the speaker, (clips, frames, dimensions) each, and
-        the lengths, (clips,).
-    """
-    lengths = torch.tensor([clip.shape[1] for clip in clips], dtype=torch.int64)
-    padded = torch.zeros(len(clips), 2, int(lengths.max()), clips[0].shape[2])
-    for row, clip in zip(padded, clips, strict=True):
-        row[:, : clip.shape[1]] = torch.from_numpy(clip)
-    return padded[:, 0], padded[:, 1], lengths
 
 
 def masked_loss(logits: Tensor, targets: Tensor, allowed: Tensor, smoothing: float) -> Tensor:
@@ -148,68 +75,81 @@ def train_network(
     """Train a network and return it as it was in its best epoch, in evaluation mode.
 
     The best epoch is the one with the highest UAR on the validation speakers, as a mean over
-    corpora and over both modes.
+    corpora and over both modes. What a network of several branches makes of them is learned last,
+    on the validation speakers too.
     """
     torch.manual_seed(seed)
     kind = NETWORKS[recipe.name]
-    options = network_options(recipe, dataset.spec.kind, "recipe")
-    network = kind.build(dataset.spec.dimensions, len(labels), options)
+    options = network_options(recipe, dataset.spec, "recipe")
+    network = kind.build(dataset.spec, len(labels), options)
     training = recipe.training
-    drawer = _Drawer(dataset, train, labels, recipe, normalization, seed)
-    trainer = _Trainer(network, training, training.epochs * drawer.batches)
-    best, best_score = trainer.state(), -1.0
+    source = ClipSource(dataset, normalization, relative=kind.relative)
+    drawer = ClipDrawer(source, train, labels, recipe, seed)
+    trainer = _Trainer(network, recipe, training.epochs * drawer.batches, seed)
+    best, best_score, best_epoch = trainer.state(), -1.0, 0
     for epoch in range(1, training.epochs + 1):
         loss = trainer.epoch(drawer.epoch())
         scores = {
-            mode: validation_score(
-                trainer.average, dataset, validation, labels, normalization, mode
-            )
+            mode: validation_score(trainer.average, source, validation, labels, mode)
             for mode in MODES
         }
         score = sum(scores.values()) / len(scores)
         if score > best_score:
-            best, best_score = trainer.state(), score
+            best, best_score, best_epoch = trainer.state(), score, epoch
+        trainer.judged(score)
         if report is not None:
             report(EpochReport(epoch, training.epochs, loss, scores))
+        if training.patience and epoch - best_epoch >= training.patience:
+            break
     trainer.average.load_state_dict(best)
     trained: nn.Module = trainer.average.cpu().eval()
+    _combine(trained, source, validation, labels)
     return trained
 
 
 class _Trainer:
     """A network under training, and beside it the average of its weights, which is kept."""
 
-    def __init__(self, network: nn.Module, training: TrainingOptions, steps: int) -> None:
-        self.training = training
+    def __init__(self, network: nn.Module, recipe: NetworkRecipe, steps: int, seed: int) -> None:
+        self.training = recipe.training
+        self.mixup = recipe.augment.mixup
+        self.generator = np.random.default_rng([seed, 1])
         self.accelerator = Accelerator()
-        optimizer = torch.optim.AdamW(
-            network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+        self.average = copy.deepcopy(network).eval().to(self.accelerator.device)
+        optimizer = _optimizer(network, self.training)
+        self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, mode="max", factor=0.5, patience=PLATEAU_PATIENCE
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: _share_of_rate(step / steps)
+            optimizer,
+            lambda step: _share_of_rate(step / steps) if self.training.schedule == "cosine" else 1,
         )
         self.network, self.optimizer, self.schedule = self.accelerator.prepare(
             network, optimizer, schedule
         )
-        self.average = copy.deepcopy(self.accelerator.unwrap_model(self.network)).eval()
         self.done = 0
 
     def state(self) -> dict[str, Tensor]:
         """A copy of the averaged weights."""
         return copy.deepcopy(self.average.state_dict())
 
-    def epoch(self, batches: Iterable[Sequence[Tensor]]) -> float:
+    def judged(self, score: float) -> None:
+        """Hear how an epoch did."""
+        if self.training.schedule == "plateau":
+            self.plateau.step(score)
+
+    def epoch(self, batches: Iterable[Batch]) -> float:
         """Train on batches and return their mean loss."""
         self.network.train()
         losses = []
         for batch in batches:
-            moved = [part.to(self.accelerator.device) for part in batch]
-            loss = _loss(self.network, moved, self.training)
+            loss = self._loss(batch.to(self.accelerator.device))
             self.optimizer.zero_grad()
             self.accelerator.backward(loss)
             self.accelerator.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
             self.optimizer.step()
-            self.schedule.step()
+            if self.training.schedule == "cosine":
+                self.schedule.step()
             self.done += 1
             # Early on the average must follow quickly, or it would be of the start's weights.
             decay = min(self.training.averaging, (1 + self.done) / (10 + self.done))
@@ -217,17 +157,34 @@ class _Trainer:
             losses.append(float(loss.detach()))
         return float(np.mean(losses))
 
+    def _forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        # Not left to accelerate, which keeps one precision for all trainings of a process.
+        narrow = self.training.precision == "bfloat16"
+        with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=narrow):
+            outputs = self.network(**inputs)
+        return {name: part.float() for name, part in outputs.items()}
+
+    def _loss(self, batch: Batch) -> Tensor:
+        if not self.mixup:
+            return _loss(self._forward(batch.inputs), batch, self.training)
+        share = float(self.generator.beta(self.mixup, self.mixup))
+        order = torch.from_numpy(self.generator.permutation(len(batch.targets)))
+        order = order.to(batch.targets.device)
+        outputs = self._forward(batch.mixed(share, order).inputs)
+        own = _loss(outputs, batch, self.training)
+        return share * own + (1 - share) * _loss(outputs, batch.of_others(order), self.training)
+
 
 def validation_score(
     network: nn.Module,
-    dataset: Dataset,
+    source: ClipSource,
     indexes: Sequence[int],
     labels: Sequence[str],
-    normalization: Normalization,
     mode: Mode,
 ) -> float:
     """UAR over each corpus's own labels, as a mean over corpora, 0 to 1."""
-    logits = network_logits(network, dataset, indexes, normalization, mode)
+    dataset = source.dataset
+    logits = network_outputs(network, source, indexes, mode)["logits"]
     allowed = dataset.label_mask(labels)[list(indexes)]
     predicted = np.where(allowed, logits, -np.inf).argmax(axis=1)
     targets = dataset.targets(labels)[list(indexes)]
@@ -239,29 +196,70 @@ def validation_score(
     return float(np.mean(scores))
 
 
-def network_logits(
-    network: nn.Module,
-    dataset: Dataset,
-    indexes: Sequence[int],
-    normalization: Normalization,
-    mode: Mode,
-) -> FloatArray:
-    """Logits of clips as they are judged, shape (clips, labels), in the order of ``indexes``."""
+def network_outputs(
+    network: nn.Module, source: ClipSource, indexes: Sequence[int], mode: Mode
+) -> dict[str, FloatArray]:
+    """Logits of clips as they are judged, and of the network's branches if it has any.
+
+    Returns
+    -------
+    dict
+        ``logits``, shape (clips, labels), and perhaps ``branches``, (clips, branches, labels), in
+        the order of ``indexes``.
+    """
     device = next(network.parameters()).device
-    clips = ClipSource(dataset, normalization).whole(indexes, mode)
+    clips = source.whole(indexes, mode)
     # Clips of like length together: less padding to compute.
     order = sorted(range(len(clips)), key=lambda position: clips[position].shape[1])
-    parts: list[FloatArray] = []
+    parts: dict[str, list[FloatArray]] = {}
     with torch.inference_mode():
         for begin in range(0, len(order), EVALUATION_BATCH):
             rows = order[begin : begin + EVALUATION_BATCH]
-            batch = pad([clips[row] for row in rows])
-            logits = network(*(part.to(device) for part in batch))[0]
-            parts.append(logits.cpu().numpy())
-    found = np.concatenate(parts)
-    logits = np.empty_like(found)
-    logits[order] = found
-    return logits
+            inputs = network_inputs([clips[row] for row in rows], source.dataset.spec)
+            outputs = network(**{name: part.to(device) for name, part in inputs.items()})
+            for name in ("logits", "branches"):
+                if name in outputs:
+                    parts.setdefault(name, []).append(outputs[name].cpu().numpy())
+    found = {}
+    for name, pieces in parts.items():
+        joined = np.concatenate(pieces)
+        found[name] = np.empty_like(joined)
+        found[name][order] = joined
+    return found
+
+
+def _combine(
+    network: nn.Module, source: ClipSource, indexes: Sequence[int], labels: Sequence[str]
+) -> None:
+    """Let a network of two branches count each as is most likely on the validation clips.
+
+    Both are weighed in the sum of their logits, and every sum is judged at its best temperature.
+    """
+    combine = getattr(network, "combine", None)
+    if combine is None:
+        return
+    found = [network_outputs(network, source, indexes, mode)["branches"] for mode in MODES]
+    first, second = np.moveaxis(np.concatenate(found), 1, 0)
+    targets = np.tile(source.dataset.targets(labels)[list(indexes)], len(MODES))
+    allowed = np.tile(source.dataset.label_mask(labels)[list(indexes)], (len(MODES), 1))
+
+    def loss(share: float) -> float:
+        logits = share * first + (1 - share) * second
+        temperature = fit_temperature(logits, targets, allowed)
+        return negative_log_likelihood(logits / temperature, targets, allowed)
+
+    combine(min((step / COMBINATION_STEPS for step in range(COMBINATION_STEPS + 1)), key=loss))
+
+
+def _optimizer(network: nn.Module, training: TrainingOptions) -> torch.optim.Optimizer:
+    makers: dict[str, Callable[..., torch.optim.Optimizer]] = {
+        "adamw": torch.optim.AdamW,
+        "adam": torch.optim.Adam,
+        "rmsprop": torch.optim.RMSprop,
+    }
+    return makers[training.optimizer](
+        network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+    )
 
 
 def _share_of_rate(progress: float) -> float:
@@ -271,14 +269,18 @@ def _share_of_rate(progress: float) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * min(1.0, (progress - WARM_UP) / (1.0 - WARM_UP))))
 
 
-def _loss(network: nn.Module, batch: Sequence[Tensor], training: TrainingOptions) -> Tensor:
-    features, relative, lengths, targets, allowed, sexes = batch
-    logits, sex_logits, *_ = network(features, relative, lengths)
-    loss = masked_loss(logits, targets, allowed, training.label_smoothing)
-    if training.sex_weight and bool((sexes >= 0).any()):
-        sex_loss = nn.functional.cross_entropy(sex_logits, sexes, ignore_index=-1)
-        loss = loss + training.sex_weight * sex_loss
-    return loss
+def _loss(outputs: dict[str, Tensor], batch: Batch, training: TrainingOptions) -> Tensor:
+    """The loss of the emotions (of each branch by itself), of the sex, and what is to be small."""
+    branches = outputs["branches"].unbind(1) if "branches" in outputs else [outputs["logits"]]
+    losses = [
+        masked_loss(logits, batch.targets, batch.allowed, training.label_smoothing)
+        for logits in branches
+    ]
+    loss = torch.stack(losses).mean()
+    if training.sex_weight and "sex" in outputs and bool((batch.sexes >= 0).any()):
+        sex: Any = nn.functional.cross_entropy(outputs["sex"], batch.sexes, ignore_index=-1)
+        loss = loss + training.sex_weight * sex
+    return loss + outputs["penalty"] if "penalty" in outputs else loss
 
 
 def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
@@ -290,77 +292,3 @@ def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
                 kept.lerp_(new, 1 - decay)
             else:
                 kept.copy_(new)
-
-
-class _Drawer:
-    """Draws an epoch's batches, balanced by corpus and emotion, of clips of like length."""
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        train: Sequence[int],
-        labels: Sequence[str],
-        recipe: NetworkRecipe,
-        normalization: Normalization,
-        seed: int,
-    ) -> None:
-        self.indexes = np.asarray(train)
-        self.recipe = recipe
-        self.source = ClipSource(dataset, normalization)
-        self.targets = dataset.targets(labels)
-        self.allowed = dataset.label_mask(labels)
-        self.sexes = dataset.sexes()
-        self.generator = np.random.default_rng(seed)
-        count = recipe.training.clips_per_epoch or len(train)
-        # A batch of one clip has no spread to normalise by: such a last one is left out.
-        self.count = count - (count % recipe.training.batch_size == 1)
-        self.weights = _weights(dataset, train, recipe.training.corpus_power)
-        self.lengths = np.array([len(dataset.features[index].values) for index in train])
-        groups = dataset.by_speaker(train).values()
-        self.peers = {index: group for group in groups for index in group}
-
-    @property
-    def batches(self) -> int:
-        return math.ceil(self.count / self.recipe.training.batch_size)
-
-    def epoch(self) -> Iterator[list[Tensor]]:
-        drawn = self.generator.choice(len(self.indexes), self.count, p=self.weights)
-        # Lengths are blurred, so that an epoch's batches differ from the last one's.
-        blurred = self.lengths[drawn] * self.generator.uniform(0.85, 1.15, self.count)
-        ordered = self.indexes[drawn[np.argsort(blurred)]]
-        size = self.recipe.training.batch_size
-        batches = [ordered[begin : begin + size] for begin in range(0, self.count, size)]
-        for number in self.generator.permutation(len(batches)):
-            yield self._batch(batches[number])
-
-    def _batch(self, indexes: npt.NDArray[np.int64]) -> list[Tensor]:
-        clips = [
-            self.source.drawn(index, self.peers.get(index, ()), self.recipe, self.generator)
-            for index in indexes.tolist()
-        ]
-        labels: list[Any] = [self.targets, self.allowed, self.sexes]
-        return [*pad(clips), *(torch.from_numpy(part[indexes]) for part in labels)]
-
-
-def _weights(dataset: Dataset, train: Sequence[int], power: float) -> npt.NDArray[np.float64]:
-    """Chance of each clip: emotions alike within a corpus, corpora by their speakers to a power.
-
-    Speakers rather than clips, since what a corpus teaches about unknown voices grows with the
-    voices in it: TESS has 2,800 clips of two.
-    """
-    clips = [dataset.utterances[index] for index in train]
-    speakers: dict[str, set[str | None]] = {}
-    for one in clips:
-        speakers.setdefault(one.corpus, set()).add(one.speaker)
-    cells = Counter((one.corpus, one.emotion) for one in clips)
-    emotions = Counter(corpus for corpus, _ in cells)
-    weights = np.array(
-        [
-            len(speakers[one.corpus]) ** power
-            / emotions[one.corpus]
-            / cells[one.corpus, one.emotion]
-            for one in clips
-        ]
-    )
-    shares: npt.NDArray[np.float64] = weights / weights.sum()
-    return shares

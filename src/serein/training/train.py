@@ -22,7 +22,7 @@ from serein.bundle import (
 )
 from serein.corpora import find_corpus, marks
 from serein.errors import ArgumentInvalid, DataInvalid
-from serein.labels import LABELS
+from serein.labels import ordered
 from serein.training.calibration import fit_temperature
 from serein.training.card import model_card
 from serein.training.classical import train_classifier
@@ -84,9 +84,9 @@ def train_bundle(
     Parameters
     ----------
     split
-        Training and validation clips. A network chooses its epoch and temperature on the
-        validation clips; a classifier holds out training speakers in turn instead, and is
-        trained on both.
+        Training and validation clips, by their place in ``dataset``. A network chooses its epoch
+        and temperature on the validation clips; a classifier holds out training speakers in turn
+        instead, and is trained on both.
     folder
         Must not exist, or be empty.
 
@@ -104,6 +104,7 @@ def train_bundle(
             "the recipe's features"
         )
     require_training()
+    dataset = dataset.regrouped(recipe.label_set)
     labels = training_labels(recipe, dataset, split)
     split = _of_labels(dataset, split, labels)
     pool = split.train if recipe.network else (*split.train, *split.validation)
@@ -134,7 +135,7 @@ def _manifest(task: _Task, model: _Model) -> Manifest:
         normalization=task.normalization,
         graphs=model.graphs,
         minimum_confidence=recipe.minimum_confidence,
-        licence=weights_licence(tuple(corpora)),
+        licence=weights_licence(tuple(corpora), recipe.features),
         parameters=model.parameters,
         corpora=corpora,
         recipe={
@@ -161,9 +162,9 @@ def training_labels(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[str
     DataInvalid
         If there are fewer than two.
     """
-    held = {dataset.utterances[index].emotion for index in split.train}
-    wanted = recipe.labels or LABELS
-    labels = tuple(label for label in LABELS if label in held and label in wanted)
+    held = ordered(dataset.utterances[index].emotion for index in split.train)
+    wanted = recipe.classes
+    labels = tuple(label for label in held if label in wanted)
     if len(labels) < FEWEST_LABELS:
         raise DataInvalid(
             f"the training clips hold {len(labels)} of the recipe's labels "
@@ -182,9 +183,12 @@ def _of_labels(dataset: Dataset, split: Split, labels: Sequence[str]) -> Split:
 
 
 def _train_network(task: _Task) -> _Model:
-    from serein.training.network import network_logits, train_network
+    from serein.training.clips import ClipSource
+    from serein.training.network import network_outputs, train_network
+    from serein.training.networks import NETWORKS
 
-    if task.recipe.network is None or not task.split.validation:
+    recipe = task.recipe.network
+    if recipe is None or not task.split.validation:
         raise DataInvalid("a network needs validation clips, and the data leave none; add speakers")
     dataset, labels = task.dataset, task.labels
     network = train_network(
@@ -192,19 +196,21 @@ def _train_network(task: _Task) -> _Model:
         task.split.train,
         task.split.validation,
         labels,
-        task.recipe.network,
+        recipe,
         task.normalization,
         seed=task.seed,
         report=task.report,
     )
     file = "model.onnx"
-    export_network(network, dataset.spec.dimensions, task.folder / file)
+    relative = NETWORKS[recipe.name].relative
+    export_network(network, dataset.spec, task.folder / file, relative=relative)
     indexes = list(task.split.validation)
     targets = dataset.targets(labels)[indexes]
     allowed = dataset.label_mask(labels)[indexes]
+    source = ClipSource(dataset, task.normalization, relative=relative)
     graphs: dict[Mode, Graph] = {}
     for mode in MODES:
-        logits = network_logits(network, dataset, indexes, task.normalization, mode)
+        logits = network_outputs(network, source, indexes, mode)["logits"]
         graphs[mode] = task.graph(file, fit_temperature(logits, targets, allowed))
     return _Model(graphs, sum(part.numel() for part in network.parameters()), {})
 
@@ -227,10 +233,11 @@ def _train_classifier(task: _Task) -> _Model:
             seed=task.seed,
         )
         file = f"{mode}.onnx"
-        export_classifier(fitted.model, task.dataset.spec.dimensions, task.folder / file)
+        dimensions = task.dataset.spec.dimensions
+        export_classifier(fitted.kind, fitted.model, dimensions, task.folder / file)
         graphs[mode] = task.graph(file, fitted.temperature)
-        chosen[f"regularization_{mode}"] = fitted.regularization
-        parameters += fitted.model.coef_.size + fitted.model.intercept_.size
+        chosen[f"{fitted.kind.chosen}_{mode}"] = fitted.chosen
+        parameters += fitted.kind.parameters(fitted.model)
     return _Model(graphs, parameters, chosen)
 
 
@@ -247,7 +254,7 @@ def _corpora(dataset: Dataset, indexes: Sequence[int]) -> dict[str, Any]:
             "clips": len(clips),
             "speakers": len({clip.speaker for clip in clips if clip.speaker}),
             "languages": sorted({clip.language for clip in clips if clip.language}),
-            "labels": [label for label in LABELS if label in {clip.emotion for clip in clips}],
+            "labels": list(ordered(clip.emotion for clip in clips)),
             "licence": known.licence,
             "citation": known.citation,
             "lossy": dict(known.lossy),

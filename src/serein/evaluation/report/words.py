@@ -49,6 +49,12 @@ _PROTOCOLS: Sequence[tuple[str, str, str]] = (
         "the others.",
     ),
     (
+        "stratified:",
+        "Of voices it has never heard",
+        "The speakers were dealt into parts that are even in emotion. Each part was judged by a "
+        "model that was trained on the others.",
+    ),
+    (
         "loso",
         "Of voices it has never heard",
         "Every speaker was judged by a model that was trained on all the others.",

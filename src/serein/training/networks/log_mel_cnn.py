@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from serein.errors import ArgumentInvalid
+from serein.training.networks.attention import EXCLUDED, padding
+from serein.training.networks.sizes import require_shares, require_sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +46,15 @@ class LogMelCnnOptions:
     dropout: float = 0.3
 
     def __post_init__(self) -> None:
-        for name in ("width", "attention", "embedding"):
-            if getattr(self, name) < 1:
-                raise ArgumentInvalid(f"{name} must be at least 1")
-        if not self.channels or min(self.channels) < 1:
-            raise ArgumentInvalid("channels needs one or more numbers of at least 1")
-        if self.depth < 0 or not 0 <= self.dropout < 1:
-            raise ArgumentInvalid("depth must be at least 0, dropout at least 0 and below 1")
+        require_sizes(
+            channels=self.channels,
+            width=self.width,
+            attention=self.attention,
+            embedding=self.embedding,
+        )
+        require_shares(dropout=self.dropout)
+        if self.depth < 0:
+            raise ArgumentInvalid("depth must be at least 0")
 
 
 class LogMelCnn(nn.Module):
@@ -95,8 +99,8 @@ class LogMelCnn(nn.Module):
 
     def forward(
         self, features: Tensor, relative: Tensor, lengths: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Judge a batch.
+    ) -> dict[str, Tensor]:
+        """Judge a batch; see ``NetworkKind``.
 
         Parameters
         ----------
@@ -107,12 +111,6 @@ class LogMelCnn(nn.Module):
         lengths
             Frames of each clip, int64, shape (clips,), where shorter ones are padded; None where
             all are of one length.
-
-        Returns
-        -------
-        tuple
-            Logits of the emotions (clips, labels), of the sexes (clips, 2), the embedding
-            (clips, dimensions) and the attention (clips, steps).
         """
         x = torch.stack([features, relative], dim=1)
         for block in self.convolutions:
@@ -123,13 +121,18 @@ class LogMelCnn(nn.Module):
             x = _blank(x + layer(x), lengths)
         scores = self.attend(x)
         if lengths is not None:
-            scores = scores.masked_fill(_padding(lengths, x.shape[2]).unsqueeze(1), -1e4)
+            scores = scores.masked_fill(padding(lengths, x.shape[2]).unsqueeze(1), EXCLUDED)
         weights = torch.softmax(scores, dim=2)
         mean = (weights * x).sum(dim=2)
         variance = (weights * (x - mean.unsqueeze(2)).square()).sum(dim=2)
         embedding = self.embed(torch.cat([mean, (variance + 1e-5).sqrt()], dim=1))
         dropped = self.dropout(embedding)
-        return self.emotion(dropped), self.sex(dropped), embedding, weights.squeeze(1)
+        return {
+            "logits": self.emotion(dropped),
+            "sex": self.sex(dropped),
+            "embedding": embedding,
+            "attention": weights.squeeze(1),
+        }
 
 
 class _Convolution(nn.Module):
@@ -169,14 +172,9 @@ class _TimeConvolution(nn.Sequential):
         )
 
 
-def _padding(lengths: Tensor, steps: int) -> Tensor:
-    """True on padding, shape (clips, steps)."""
-    return torch.arange(steps, device=lengths.device) >= lengths[:, None]
-
-
 def _blank(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Zeros on padding, as if nothing were there; steps are the third axis."""
     if lengths is None:
         return x
-    padding = _padding(lengths, x.shape[2])
-    return x.masked_fill(padding.view(len(x), 1, -1, *[1] * (x.dim() - 3)), 0.0)
+    beyond = padding(lengths, x.shape[2])
+    return x.masked_fill(beyond.view(len(x), 1, -1, *[1] * (x.dim() - 3)), 0.0)
