@@ -17,6 +17,7 @@ Whatever a lower library raises is mapped into this tree at the boundary where i
     ├── BundleInvalid             bundle_invalid
     ├── ProfileInvalid            profile_invalid
     ├── DependencyMissing         dependency_missing
+    ├── DeviceUnavailable         device_unavailable
     ├── DataInvalid               data_invalid      (corpora, tables, splits)
     ├── DownloadFailed            download_failed
     ├── RecipeInvalid             recipe_invalid
@@ -125,6 +126,12 @@ class DependencyMissing(SereinError):
     """An optional library that this call needs is not installed."""
 
     code = "dependency_missing"
+
+
+class DeviceUnavailable(SereinError):
+    """A microphone or a loudspeaker that is not there, is busy, or was unplugged."""
+
+    code = "device_unavailable"
 
 
 class DataInvalid(SereinError):

@@ -9,6 +9,7 @@ import pytest
 
 from serein.bundle import bundle as bundle_module
 from serein.cli import doctor
+from tests.audio.portaudio import FakeSounddevice, Machine
 from tests.builders import build_bundle
 from tests.cli.conftest import Run
 
@@ -53,6 +54,22 @@ def test_without_what_finds_the_cache(run: Run, monkeypatch: pytest.MonkeyPatch)
     found = json.loads(ended.out)["store"]
     assert (ended.status, found["state"]) == (0, "missing")
     assert found["advice"] == 'pip install "serein[train]"'
+
+
+def test_devices_of_live(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeSounddevice(Machine("USB Headset", inputs=1))
+    monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    found = json.loads(run("doctor", "--json").out)["devices"]
+    assert [(check["name"], check["state"]) for check in found] == [
+        ("microphone", "ok"),
+        ("loudspeaker", "missing"),
+    ]
+    assert found[0]["found"] == "USB Headset"
+    assert "There is no loudspeaker" in found[1]["advice"]
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    ended = run("doctor")
+    assert ended.status == 0
+    assert 'pip install "serein[microphone]"' in ended.out
 
 
 def test_damaged_model(run: Run, installed: Path) -> None:

@@ -34,6 +34,7 @@ class Entry:
 
 COMMANDS = {
     "predict": Entry("serein.cli.predict", "Judge which emotion is in each clip."),
+    "live": Entry("serein.cli.live", "Record one's own voice and judge it."),
     "enroll": Entry("serein.cli.enroll", "Make a speaker's profile from clips of the voice."),
     "models": Entry("serein.cli.models", "List models, describe one, copy one."),
     "doctor": Entry("serein.cli.doctor", "Say what is installed and what is missing."),

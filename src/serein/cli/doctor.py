@@ -16,9 +16,10 @@ import typer
 
 from serein import __version__
 from serein.cli.output import print_json, printable
-from serein.errors import DependencyMissing, SereinError
+from serein.errors import DependencyMissing, DeviceUnavailable, SereinError
 
 if TYPE_CHECKING:
+    from serein.audio.microphone import Kind
     from serein.bundle import Bundle
 
 # Where Serein runs without having been installed there are no metadata to read these from.
@@ -64,6 +65,7 @@ class Examination:
     optional: dict[str, list[Check]]
     model: list[Check]
     store: Check
+    devices: list[Check]
     codecs: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -108,6 +110,7 @@ def examine() -> Examination:
         },
         model=list(_check_model()),
         store=_check_store(),
+        devices=list(_check_devices()),
         codecs=_codecs(),
     )
 
@@ -216,6 +219,20 @@ def _check_store() -> Check:
     return Check(name, "ok", f"{store.folder} ({store.size() / 1e6:,.1f} MB)")
 
 
+def _check_devices() -> Iterator[Check]:
+    """Say what ``serein live`` would record from and play on."""
+    kinds: tuple[Kind, ...] = ("microphone", "loudspeaker")
+    for kind in kinds:
+        try:
+            from serein.audio.microphone import find_device
+
+            yield Check(kind, "ok", find_device(kind).name)
+        except (DependencyMissing, DeviceUnavailable) as error:
+            yield Check(kind, "missing", "", error.message)
+        except ImportError as error:  # of the core
+            yield Check(kind, "broken", str(error))
+
+
 def _codecs() -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
@@ -275,6 +292,7 @@ def _print(examination: Examination) -> None:
             for name, value in examination.codecs.items()
         ],
     )
+    section("Devices", examination.devices)
     section("Cache", [examination.store])
     for extra, checks in examination.optional.items():
         section(f"Optional: {extra}", checks)
