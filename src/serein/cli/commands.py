@@ -43,6 +43,7 @@ COMMANDS = {
     "crossval": Entry("serein.cli.train", "Score a recipe by cross-validation."),
     "evaluate": Entry("serein.cli.evaluate", "Score a model on voices it did not hear."),
     "compare": Entry("serein.cli.evaluate", "Put several runs side by side."),
+    "spotcheck": Entry("serein.cli.spotcheck", "Judge random clips: actual against predicted."),
 }
 
 
