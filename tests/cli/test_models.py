@@ -8,6 +8,7 @@ import pytest
 
 from serein.bundle import Bundle
 from serein.bundle import bundle as bundle_module
+from serein.training.recipe import available_recipes
 from tests.builders import build_bundle
 from tests.cli.conftest import Run
 
@@ -43,9 +44,22 @@ def test_list_goes_on_past_a_damaged_bundle(run: Run, installed: Path) -> None:
 
 def test_list_of_nothing(run: Run, installed: Path) -> None:
     shutil.rmtree(installed)
-    ended = run("models", "list")
+    ended = run("models", "list", "--json")
     assert (ended.status, ended.out) == (0, "")
     assert "no model" in ended.err
+
+
+def test_list_names_the_command_for_every_model_that_does_not_ship(
+    run: Run, installed: Path
+) -> None:
+    build_bundle(installed / "mfcc-cnn", name="mfcc-cnn")
+    shown = run("models", "list").out
+    missing = set(available_recipes()) - {"bundled", "mfcc-cnn"}
+    assert {"lstm-cnn", "conv-lstm", "mel-mfcc-ensemble"} <= missing
+    for name in missing:
+        assert f"serein train {name} --data ravdess=DIR -o {name}" in shown
+    assert "serein train mfcc-cnn " not in shown
+    assert "serein train bundled " not in shown
 
 
 def test_info(run: Run, bundle: Path) -> None:

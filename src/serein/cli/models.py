@@ -28,7 +28,7 @@ Model = Annotated[
 
 @app.command("list", epilog="Example: serein models list")
 def list_models(as_json: AsJson = False) -> None:
-    """List the models of this installation."""
+    """List the models of this installation, and how to make those that do not ship."""
     from serein.bundle import Bundle, available_bundles
 
     found: list[Bundle] = []
@@ -44,8 +44,10 @@ def list_models(as_json: AsJson = False) -> None:
             print_json(_summary(bundle))
     elif found:
         _print_list(found)
-    elif not failed:
+    if not found and not failed:
         complain("there is no model in this installation; install Serein again")
+    if not as_json:
+        _print_to_make()
     if failed:
         raise typer.Exit(1)
 
@@ -129,6 +131,25 @@ def _print_list(bundles: list[Bundle]) -> None:
             printable(summary["licence"]),
         )
     print_table(console(), table)
+
+
+def _print_to_make() -> None:
+    """Name the recipes whose models do not ship, each with the command that makes one."""
+    from rich.table import Table
+
+    from serein.bundle import available_bundles
+    from serein.cli.console import console, print_table
+    from serein.training.recipe import available_recipes
+
+    bundles = available_bundles()
+    table = Table("made by one command", box=None)
+    for name in available_recipes():
+        if name not in bundles:
+            table.add_row(f"serein train {name} --data ravdess=DIR -o {name}")
+    if table.row_count:
+        out = console()
+        out.print()
+        print_table(out, table)
 
 
 def _print_description(values: Mapping[str, Any]) -> None:
