@@ -86,6 +86,15 @@ def test_a_model_of_eight_kilohertz_has_no_narrow_band() -> None:
     assert inspect(decode((GOOD, RATE), sampling_rate=8_000)) == ()
 
 
+def test_what_the_model_does_not_listen_to_may_be_missing() -> None:
+    recording = decode((GOOD, RATE), sampling_rate=22_050)
+    assert codes(recording) == ["narrow_band"]
+    assert inspect(recording, highest=8_000.0) == ()
+    (warning,) = inspect(recording, highest=9_000.0)
+    assert warning.code == "narrow_band"
+    assert "up to 9000 Hz; record at 18000 Hz or more" in warning.message
+
+
 @pytest.mark.corpora
 def test_false_alarms_on_real_speech_are_few(corpora_root: Path) -> None:
     found = sorted(corpora_root.rglob("*.opus"))

@@ -49,7 +49,7 @@ class Thresholds:
 
 
 def inspect(
-    recording: Recording, *, thresholds: Thresholds | None = None
+    recording: Recording, *, highest: float | None = None, thresholds: Thresholds | None = None
 ) -> tuple[InputWarning, ...]:
     """Name what makes the judgement of a recording doubtful.
 
@@ -57,6 +57,8 @@ def inspect(
     ----------
     recording
         As `serein.audio.decode` returns it, at the model's sampling rate.
+    highest
+        Hz up to which the model listens; half its sampling rate by default.
     thresholds
         Where doubt begins.
 
@@ -79,7 +81,7 @@ def inspect(
     found = [
         *_about_level(recording, thresholds),
         *_about_duration(recording, thresholds),
-        *_about_quality(recording, thresholds),
+        *_about_quality(recording, highest or recording.sampling_rate / 2, thresholds),
         *_about_file(recording),
     ]
     return tuple(InputWarning(code, message) for code, message in found)
@@ -129,15 +131,17 @@ def _about_duration(recording: Recording, thresholds: Thresholds) -> Iterator[tu
         )
 
 
-def _about_quality(recording: Recording, thresholds: Thresholds) -> Iterator[tuple[str, str]]:
+def _about_quality(
+    recording: Recording, highest: float, thresholds: Thresholds
+) -> Iterator[tuple[str, str]]:
     if _is_silent(recording, thresholds):
         return
     samples, rate = recording.samples, recording.sampling_rate
-    if recording.original_sampling_rate < rate:
+    if recording.original_sampling_rate < 2 * highest:
         yield (
             "narrow_band",
-            f"The sampling rate is {recording.original_sampling_rate} Hz and the model listens at"
-            f" {rate} Hz; record at {rate} Hz or more.",
+            f"The sampling rate is {recording.original_sampling_rate} Hz and the model listens up"
+            f" to {highest:g} Hz; record at {2 * highest:g} Hz or more.",
         )
     elif rate > 2 * thresholds.narrow_band_edge:
         share = _share_above(samples, rate, thresholds.narrow_band_edge)

@@ -60,7 +60,8 @@ class _Clips:
         from serein.audio import decode, inspect
         from serein.recognition.recognizer import UNDECIDABLE
 
-        rate = self._recognizer.bundle.manifest.features.sampling_rate
+        spec = self._recognizer.bundle.manifest.features
+        rate = spec.sampling_rate
         for file in self._files:
             try:
                 recording = decode(
@@ -70,7 +71,7 @@ class _Clips:
                 self.failed += 1
                 complain("error", error.message, file=file)
                 continue
-            warnings = inspect(recording)
+            warnings = inspect(recording, highest=spec.highest_frequency)
             for warning in warnings:
                 complain("warning", warning.message, file=file)
             if any(warning.code in UNDECIDABLE for warning in warnings):

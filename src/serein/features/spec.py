@@ -148,6 +148,11 @@ class FeatureSpec:
         return self.hop_length / self.sampling_rate
 
     @property
+    def highest_frequency(self) -> float:
+        """Hz above which a sound does not matter."""
+        return self.high if self.kind in ("log_mel", "mfcc") else self.sampling_rate / 2
+
+    @property
     def padded_frames(self) -> int:
         """Frames that every clip has once it is cut and padded; 0 where they differ."""
         return 0 if self.masked else self.frames

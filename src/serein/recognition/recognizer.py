@@ -200,7 +200,8 @@ class Recognizer:
         spec = self.bundle.manifest.features
         recording = decode(source, sampling_rate=spec.sampling_rate, limits=self.limits)
         pieces = tuple(spec.extract(piece) for piece in _pieces(recording))
-        return _Heard(recording, inspect(recording), pieces)
+        warnings = inspect(recording, highest=spec.highest_frequency)
+        return _Heard(recording, warnings, pieces)
 
     def _prediction(
         self, heard: _Heard, judgements: Sequence[Judgement], speaker: SpeakerProfile | None
