@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,12 @@ def test_fingerprint_tells_models_apart(tmp_path: Path, bundle: Bundle) -> None:
     assert bundle.fingerprint == again.fingerprint
     assert bundle.fingerprint != other.fingerprint
     assert bundle.fingerprint.startswith("tiny:")
+    mean = bundle.manifest.normalization.mean + 1
+    normalization = replace(bundle.manifest.normalization, mean=mean)
+    features = replace(bundle.manifest.features, trim_below_peak=30.0)
+    for change in ({"normalization": normalization}, {"features": features}):
+        changed = Bundle(bundle.folder, replace(bundle.manifest, **change))
+        assert changed.fingerprint != bundle.fingerprint
 
 
 def remove_manifest(folder: Path) -> None:

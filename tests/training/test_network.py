@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from serein.bundle import Normalization
+from serein.errors import RecipeInvalid
 from serein.features import FeatureSpec
 from serein.metrics import unweighted_average_recall
 from serein.training import network as network_module
@@ -520,3 +521,22 @@ def test_other_networks_are_trained_by_the_same_loop(name: str, log_mel: Dataset
     )
     assert not network.training
     assert all(bool(torch.isfinite(part).all()) for part in network.state_dict().values())
+
+
+def test_a_training_that_diverges_is_refused(
+    log_mel: Dataset, normalization: Normalization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split, _ = split_by_actor(log_mel)
+    monkeypatch.setattr(
+        network_module, "masked_loss", lambda logits, *others: math.nan * logits.sum()
+    )
+    with pytest.raises(RecipeInvalid, match=r"diverged in epoch 1.*lower learning_rate than 0\.02"):
+        train_network(
+            log_mel,
+            split.train,
+            split.validation,
+            LABELS,
+            _recipe(epochs=2),
+            normalization,
+            seed=0,
+        )

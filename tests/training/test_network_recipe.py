@@ -141,10 +141,26 @@ def test_too_small_pictures_are_refused(name: str, features: FeatureSpec, says: 
 
 
 def test_a_network_is_looked_at_without_its_numbers() -> None:
-    """185,856 inputs to a layer of ten million would take seven terabytes."""
+    """185,856 inputs to a layer of 65,536 would take 49 gigabytes."""
     features = FeatureSpec(kind="mfcc", frames=500)
-    options = network_options(_recipe("lstm-cnn", widths=[10_000_000, 9]), features, "mine")
-    assert options.widths == (10_000_000, 9)
+    options = network_options(_recipe("lstm-cnn", widths=[65_536, 9]), features, "mine")
+    assert options.widths == (65_536, 9)
+
+
+@pytest.mark.parametrize("units", [0, 65_537, 10**9, 10**20])
+def test_sizes_beyond_reason_are_refused(units: int) -> None:
+    features = FeatureSpec(kind="mfcc", frames=500)
+    with pytest.raises(RecipeInvalid, match="units must lie between 1 and 65536"):
+        network_options(_recipe("lstm-cnn", units=units), features, "mine")
+
+
+def test_what_no_machine_can_hold_is_refused() -> None:
+    features = FeatureSpec(kind="mfcc", frames=500, deltas=2)
+    kernels = [65_535] * 3
+    with pytest.raises(RecipeInvalid, match="too large to build; set smaller sizes"):
+        network_options(
+            _recipe("mfcc-cnn", kernels=kernels, channels=[65_536] * 3), features, "mine"
+        )
 
 
 def _settings_refusal(network: NetworkRecipe, features: FeatureSpec = FIXED) -> str:
@@ -163,7 +179,7 @@ def _settings_refusal(network: NetworkRecipe, features: FeatureSpec = FIXED) -> 
         ({"batch_size": 1}, "batch_size must be at least 2, not 1"),
         ({"averaging": 1.0}, "averaging must be at least 0 and below 1, not 1"),
         ({"enrolled_share": 1.5}, "enrolled_share must be at least 0 and at most 1, not 1.5"),
-        ({"learning_rate": 0.0}, "learning_rate must be above 0, not 0"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0 and at most 1, not 0"),
     ],
 )
 def test_impossible_settings_of_a_training_are_refused(change: dict[str, Any], says: str) -> None:

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import copy
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from serein.errors import RecipeInvalid
 from serein.labels import LABEL_SETS, LABELS
 from serein.training.classifiers import CLASSIFIERS
+from serein.training.networks.densenet import DenseNet121
 from serein.training.recipe import available_recipes, load_recipe, recipe_from_dict
 from tests.training.synthetic import network_values
 
@@ -328,3 +331,19 @@ def test_unknown_label_set_names_the_known_ones() -> None:
     assert "unknown label set 'happy'" in message
     assert all(name in message for name in LABEL_SETS)
     assert "a list of emotions" in message
+
+
+@pytest.mark.parametrize("labels", [["happy"], ["happy", "happy"]])
+def test_one_label_is_nothing_to_tell_apart(labels: list[str]) -> None:
+    assert "labels must be two or more" in _refusal(_classical_values() | {"labels": labels})
+
+
+def test_a_manifest_does_not_tell_where_the_weights_lay(tmp_path: Path) -> None:
+    weights = tmp_path / "densenet.pth"
+    torch.save(DenseNet121(2).state_dict(), weights)
+    values = tomllib.loads(available_recipes()["mel-mfcc-ensemble"].read_text(encoding="utf-8"))
+    values["network"]["options"] = {"weights": str(weights)}
+    recipe = recipe_from_dict(values, where="mine")
+    assert recipe.as_dict()["network"]["options"]["weights"] == "densenet.pth"
+    assert recipe.network is not None
+    assert recipe.network.options["weights"] == str(weights)

@@ -279,7 +279,7 @@ def test_fewer_than_two_labels_are_an_error(functionals: Dataset, tmp_path: Path
     with pytest.raises(DataInvalid, match=r"hold 1 of the recipe's labels \(sad of sad, bored\)"):
         train_bundle(recipe, functionals, split, tmp_path / "bundle")
     with pytest.raises(DataInvalid, match="none of"):
-        training_labels(recipe, functionals, Split((), split.validation))
+        training_labels(recipe, ())
     assert not (tmp_path / "bundle").exists()
 
 

@@ -52,10 +52,11 @@ class Bundle:
 
     A graph has the input ``features``, normalised, float32: (clips, frames, dimensions) with clips
     of one length, or (clips, dimensions) where the features have one row. With an input
-    ``lengths``, int64, (clips,), clips may be padded with zeros behind so many frames. With an input
-    ``relative``, shaped alike, it takes the features normalised by the training speakers and
-    those normalised by the clip's own, or zeros where that one is unknown; without, whichever of
-    the two is known best. It gives ``logits`` and perhaps ``sex``, ``embedding`` and ``attention``.
+    ``lengths``, int64, (clips,), zeros may stand behind so many frames of each clip. With an
+    input ``relative``, shaped as the features, it takes them as normalised by the training
+    speakers beside those normalised by the clip's own, or zeros where that one is unknown;
+    without, whichever of the two is known best. It gives ``logits`` and perhaps ``sex``,
+    ``embedding`` and ``attention``.
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
@@ -81,8 +82,14 @@ class Bundle:
 
     @property
     def fingerprint(self) -> str:
-        """Name and checksum: what a speaker profile remembers of its model."""
-        return f"{self.manifest.name}:{self.manifest.graphs['unknown'].sha256[:16]}"
+        """Name and checksum of graphs, features and normalisation: what a profile belongs to."""
+        manifest = self.manifest
+        digest = hashlib.sha256(repr(manifest.features).encode())
+        for graph in manifest.graphs.values():
+            digest.update(graph.sha256.encode())
+        for statistics in (manifest.normalization.mean, manifest.normalization.std):
+            digest.update(statistics.tobytes())
+        return f"{manifest.name}:{digest.hexdigest()[:16]}"
 
     @property
     def card(self) -> str:
@@ -166,7 +173,9 @@ class Bundle:
             values: list[FloatArray] = session.run(names, feed)
         except Exception as error:  # onnxruntime's exceptions share no base class
             raise BundleInvalid(
-                f"the model {self.manifest.name!r} could not be run: {error}", file=str(self.folder)
+                f"the model {self.manifest.name!r} could not be run ({error}); its manifest and "
+                "graph do not fit together: export it again",
+                file=str(self.folder),
             ) from error
         if any(np.shape(value)[:1] != feed["features"].shape[:1] for value in values):
             raise BundleInvalid(

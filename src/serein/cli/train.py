@@ -89,14 +89,17 @@ def train(
     from serein.corpora import split_validation
     from serein.training.dependencies import require_training
     from serein.training.recipe import load_recipe, with_epochs
-    from serein.training.train import Split, train_bundle
+    from serein.training.train import Split, train_bundle, training_labels
 
     require_training()
     require_vacant(output)
     loaded = with_epochs(load_recipe(recipe), epochs, clips_per_epoch)
     _check_tracker(track, loaded)
+    tables = load_tables(data)
+    # Data that cannot do are refused before hours of features.
+    training_labels(loaded, utterances_of(tables, loaded.label_set))
     dataset = load_features(
-        load_tables(data),
+        tables,
         loaded.features,
         sound=loaded.sound,
         label_set=loaded.label_set,
@@ -170,22 +173,25 @@ def crossval(
     from serein.bundle import require_vacant
     from serein.corpora import parse_protocol
     from serein.evaluation import crossvalidate
-    from serein.evaluation.crossvalidation import choose_folds, run_names
+    from serein.evaluation.crossvalidation import choose_folds, require_trainable, run_names
     from serein.evaluation.outcome import prepare_folder
     from serein.training.dependencies import require_training
     from serein.training.recipe import load_recipe, with_epochs
 
     require_training()
     require_vacant(output)
-    loaded = with_epochs(load_recipe(recipe), epochs, clips_per_epoch)
+    loaded = load_recipe(recipe)
     _check_tracker(track, loaded)
     conditions = wanted_conditions(robustness, noise)
     tables = load_tables(data)
     if quick:
         loaded, tables = _quick(loaded, tables)
-    # Asked for in vain, a protocol or fold is refused before hours of features.
+    loaded = with_epochs(loaded, epochs, clips_per_epoch)
+    # Asked for in vain, a protocol, fold or label is refused before hours of features.
     utterances = utterances_of(tables, loaded.label_set)
     chosen = choose_folds(parse_protocol(protocol, utterances), fold or ())
+    for one in chosen.folds:
+        require_trainable(loaded, utterances, one)
     prepare_folder(output)
     dataset = load_features(
         tables,

@@ -141,7 +141,7 @@ def crossvalidate(
     chosen = choose_folds(parse_protocol(protocol, dataset.utterances), only)
     chosen.check(dataset.utterances, sentences=sentences_apart)
     for fold in chosen.folds:
-        _require_trainable(recipe, dataset, fold)
+        require_trainable(recipe, dataset.utterances, fold)
     prepare_folder(folder)
     write_folds(folder, chosen.folds, dataset.utterances)
     run = _Run(recipe, dataset, chosen, seeds, quick)
@@ -337,17 +337,28 @@ def _apart(
     return {"speakers_apart": {name: apart[name] for name in names}}
 
 
-def _require_trainable(recipe: Recipe, dataset: Dataset, fold: Fold) -> None:
-    """Find out before the first training whether the last one can be done."""
+def require_trainable(recipe: Recipe, utterances: Sequence[Utterance], fold: Fold) -> None:
+    """Find out before the first training whether the last one can be done.
+
+    Parameters
+    ----------
+    utterances
+        Those that the fold was made of, regrouped by the recipe's label set.
+
+    Raises
+    ------
+    DataInvalid
+        If the fold tests none of the recipe's labels, or its training clips hold fewer than two.
+    """
     labels = recipe.classes
-    tested = {dataset.utterances[index].emotion for index in fold.test}
+    tested = {utterances[index].emotion for index in fold.test}
     if tested.isdisjoint(labels):
         raise DataInvalid(
             f"fold {fold.name} tests no clip of the recipe's labels ({', '.join(labels)}); leave "
             "it out, or make fewer folds"
         )
     try:
-        training_labels(recipe, dataset, Split(fold.train, fold.validation))
+        training_labels(recipe, [utterances[index] for index in fold.train])
     except DataInvalid as error:
         reasons = "".join(f"; {warning}" for warning in fold.warnings)
         raise DataInvalid(f"fold {fold.name}: {error.message}{reasons}") from error

@@ -31,6 +31,7 @@ import numpy.typing as npt
 from serein.errors import ArgumentInvalid
 from serein.features.pitch import HIGHEST, LOWEST, VOICING
 from serein.features.shortterm import CHROMA
+from serein.features.spec import LOWEST_RATE, SHORTEST_FRAME
 from serein.features.spectral import FloatArray, cosine_basis, frames, triangular_filters
 
 Wide = npt.NDArray[np.float64]
@@ -38,9 +39,6 @@ Wide = npt.NDArray[np.float64]
 COEFFICIENTS = 13
 BLOCKS = 10
 """Parts of a frame, and of its spectrum, over which entropy is taken."""
-SHORTEST_FRAME = 2 * BLOCKS
-"""Samples in the shortest frame whose spectrum has that many parts."""
-LOWEST_RATE = 8000
 ROLLOFF = 0.9
 FILTER_FLOOR = 1e-8
 PITCH_CLASSES = (*CHROMA[9:], *CHROMA[:9])

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from serein.errors import ArgumentInvalid, DependencyMissing
+from serein.features.spec import LOWEST_RATE
 from serein.features.spectral import FloatArray
 
 FUNCTIONALS = 6373
 """Number of functionals of the set."""
 LICENCE = "openSMILE's research licence forbids commercial use of models built on its features"
-LOWEST_RATE = 8_000
 _SHORTEST = 0.1
 """Seconds; the longest frames of the set take 60 ms, and fewer than two make openSMILE give NaN."""
 

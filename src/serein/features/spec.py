@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from serein.audio.decode import SAMPLING_RATES
 from serein.audio.signal import active_level, active_span
 from serein.errors import ArgumentInvalid
 from serein.features.spectral import (
@@ -29,11 +30,13 @@ REFERENCE_LEVEL = -26.0
 LONGEST_MINIMUM = 60.0
 """Seconds to which a specification may have short clips padded."""
 MOST_FRAMES = 100_000
+MOST_BANDS = 4096
+LONGEST_FFT = 65_536
 MOST_DELTAS = 2
 LOWEST_RATE = 8000
 """Hz; below it descriptors of the voice say nothing."""
 SHORTEST_FRAME = 20
-"""Samples; short-term features part a frame in ten."""
+"""Samples; short-term features part a frame, and its spectrum, in ten."""
 LEAST_SPREAD = 1e-5
 """Standard deviation within a clip below which a dimension counts as constant."""
 
@@ -185,7 +188,7 @@ class FeatureSpec:
         """Change of the features when the whole clip is one dB louder, shape (dimensions,).
 
         ``values + gain * gain_response`` are the features of the same clip ``gain`` dB louder,
-        so that a level known from elsewhere can be put back.
+        so that a level known from elsewhere can be put back; zeros where it cannot.
         """
         if self.kind == "functionals":
             from serein.features.functionals import gain_response
@@ -314,12 +317,15 @@ def _range_problems(spec: FeatureSpec) -> Iterator[str]:
         yield f"version {spec.version} is unknown, this Serein computes version 1"
     if not 1 <= spec.hop_length:
         yield "hop_length must be at least one sample"
-    if not 1 <= spec.frame_length <= spec.fft_length:
-        yield "frame_length must lie between 1 and fft_length"
+    slowest, fastest = SAMPLING_RATES
+    if not slowest <= spec.sampling_rate <= fastest:
+        yield f"sampling_rate must lie between {slowest} and {fastest} Hz"
+    if not 1 <= spec.frame_length <= spec.fft_length <= LONGEST_FFT:
+        yield f"1 <= frame_length <= fft_length <= {LONGEST_FFT} must hold"
     if not 0 <= spec.low < spec.high <= spec.sampling_rate / 2:
         yield "0 <= low < high <= sampling_rate / 2 must hold"
-    if not 1 <= spec.coefficients <= spec.bands:
-        yield "coefficients must lie between 1 and bands"
+    if not 1 <= spec.coefficients <= spec.bands <= MOST_BANDS:
+        yield f"1 <= coefficients <= bands <= {MOST_BANDS} must hold"
     if not spec.dynamic_range > 0:
         yield "dynamic_range must be positive"
     if not 0 <= spec.trim_below_peak < math.inf:

@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from serein.bundle import MODES, Mode, Normalization
+from serein.errors import RecipeInvalid
 from serein.features.spectral import FloatArray
 from serein.metrics import unweighted_average_recall
 from serein.training.calibration import fit_temperature, negative_log_likelihood
@@ -77,6 +78,11 @@ def train_network(
     The best epoch is the one with the highest UAR on the validation speakers, as a mean over
     corpora and over both modes. What a network of several branches makes of them is learned last,
     on the validation speakers too.
+
+    Raises
+    ------
+    RecipeInvalid
+        If the loss becomes infinite or no number.
     """
     torch.manual_seed(seed)
     kind = NETWORKS[recipe.name]
@@ -89,6 +95,11 @@ def train_network(
     best, best_score, best_epoch = trainer.state(), -1.0, 0
     for epoch in range(1, training.epochs + 1):
         loss = trainer.epoch(drawer.epoch())
+        if not math.isfinite(loss):
+            raise RecipeInvalid(
+                f"the training diverged in epoch {epoch}: its loss is no number any more; set a "
+                f"lower learning_rate than {training.learning_rate:g}"
+            )
         scores = {
             mode: validation_score(trainer.average, source, validation, labels, mode)
             for mode in MODES

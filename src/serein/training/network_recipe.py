@@ -83,7 +83,8 @@ class TrainingOptions:
     enrolled_share
         Share of the clips that are normalised with a speaker profile.
     averaging
-        Decay a step of the weight average that is kept (Polyak averaging); 0 keeps the last weights.
+        Decay a step of the weight average that is kept (Polyak averaging); 0 keeps the
+        last weights.
     longest
         Seconds of a clip that are used; a longer one is cut at random.
     """
@@ -184,13 +185,15 @@ def network_options(network: NetworkRecipe, features: FeatureSpec, where: str) -
         )
     place = f"{where}, [network.options]"
     try:
-        options: Any = from_mapping(
-            kind.options, network.options, where=place, error=RecipeInvalid
-        )
+        options: Any = from_mapping(kind.options, network.options, where=place, error=RecipeInvalid)
         with torch.device("meta"):  # shapes alone: no memory, no time
             kind.build(features, 2, options)
     except ArgumentInvalid as error:
         raise RecipeInvalid(f"{place}: {error.message}") from error
+    except (RuntimeError, TypeError) as error:  # how torch says that there is no such shape
+        raise RecipeInvalid(
+            f"{place}: the network is too large to build; set smaller sizes"
+        ) from error
     return options
 
 
@@ -224,7 +227,7 @@ _TRAINING_RANGES = {
     "clips_per_epoch": _Range(0),
     "corpus_power": _Range(0),
     "batch_size": _Range(2),  # a batch of one clip has no spread to normalise by
-    "learning_rate": _Range(0, above=True),
+    "learning_rate": _Range(0, 1, above=True),
     "weight_decay": _Range(0),
     "label_smoothing": _NOT_ALL,
     "sex_weight": _Range(0),

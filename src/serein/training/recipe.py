@@ -79,7 +79,11 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """The recipe as plain values, for a manifest."""
-        return asdict(self) | {"sound": self.sound.as_dict()}
+        values = asdict(self) | {"sound": self.sound.as_dict()}
+        # Where its files lie is nobody else's business.
+        if self.network is not None and (weights := self.network.options.get("weights")):
+            values["network"]["options"]["weights"] = Path(str(weights)).name
+        return values
 
 
 def _check_labels(labels: str | tuple[str, ...], where: str) -> None:
@@ -93,6 +97,8 @@ def _check_labels(labels: str | tuple[str, ...], where: str) -> None:
         raise RecipeInvalid(
             f"{where}: unknown label {', '.join(unknown)}; labels are {', '.join(LABELS)}"
         )
+    elif labels and len(set(labels)) < 2:
+        raise RecipeInvalid(f"{where}: labels must be two or more, or none for all in the data")
 
 
 def _check_sound(recipe: Recipe, where: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from serein.bundle import (
     require_vacant,
     sha256_of,
 )
-from serein.corpora import find_corpus, marks
+from serein.corpora import Utterance, find_corpus, marks
 from serein.errors import ArgumentInvalid, DataInvalid
 from serein.labels import ordered
 from serein.training.calibration import fit_temperature
@@ -105,7 +105,7 @@ def train_bundle(
         )
     require_training()
     dataset = dataset.regrouped(recipe.label_set)
-    labels = training_labels(recipe, dataset, split)
+    labels = training_labels(recipe, [dataset.utterances[index] for index in split.train])
     split = _of_labels(dataset, split, labels)
     pool = split.train if recipe.network else (*split.train, *split.validation)
     normalization = Normalization(*population(dataset, pool), recipe.prior_clips)
@@ -154,15 +154,20 @@ def add_scores(bundle: Bundle, scores: Mapping[str, Any]) -> Bundle:
     return Bundle.load(bundle.folder)
 
 
-def training_labels(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[str, ...]:
+def training_labels(recipe: Recipe, utterances: Iterable[Utterance]) -> tuple[str, ...]:
     """The labels to train on: those of the recipe, or all, that the training clips hold.
+
+    Parameters
+    ----------
+    utterances
+        The training clips, regrouped by the recipe's label set.
 
     Raises
     ------
     DataInvalid
         If there are fewer than two.
     """
-    held = ordered(dataset.utterances[index].emotion for index in split.train)
+    held = ordered(one.emotion for one in utterances)
     wanted = recipe.classes
     labels = tuple(label for label in held if label in wanted)
     if len(labels) < FEWEST_LABELS:

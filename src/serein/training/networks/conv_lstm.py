@@ -9,6 +9,7 @@ Neural Networks", ICASSP 2015.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -60,8 +61,8 @@ class ConvLstmOptions:
         require_shares(recurrent_dropout=self.recurrent_dropout, dropout=self.dropout)
         if len(self.channels) != 2 or len(self.widths) != 2:
             raise ArgumentInvalid("channels and widths need two numbers each")
-        if not self.sparsity >= 0:
-            raise ArgumentInvalid("sparsity must be at least 0")
+        if not 0 <= self.sparsity < math.inf:
+            raise ArgumentInvalid("sparsity must be a number of at least 0")
 
 
 class ConvLstm(nn.Module):

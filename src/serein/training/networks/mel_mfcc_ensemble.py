@@ -35,7 +35,8 @@ class MelMfccEnsembleOptions:
     dropout
         Share of the picture branch's embedding that is dropped.
     weights
-        A file of torchvision's DenseNet-121 trained on ImageNet to start from; none by default.
+        A file of torchvision's DenseNet-121 trained on ImageNet to start from, as a path from the
+        current folder; none by default.
     """
 
     coefficients: int = 40

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from serein.errors import ArgumentInvalid
 
+LARGEST = 65_536
+"""Units, channels or kernels of a layer; whoever asks for more has slipped."""
+
 
 def require_sizes(**sizes: int | tuple[int, ...]) -> None:
-    """Make sure that sizes are positive, and that lists of them are not empty.
+    """Make sure that sizes lie from 1 to 65,536, and that lists of them are not empty.
 
     Raises
     ------
@@ -15,10 +18,10 @@ def require_sizes(**sizes: int | tuple[int, ...]) -> None:
     """
     for name, size in sizes.items():
         if isinstance(size, tuple):
-            if not size or min(size) < 1:
-                raise ArgumentInvalid(f"{name} needs one or more numbers of at least 1")
-        elif size < 1:
-            raise ArgumentInvalid(f"{name} must be at least 1")
+            if not size or not 1 <= min(size) <= max(size) <= LARGEST:
+                raise ArgumentInvalid(f"{name} needs one or more numbers from 1 to {LARGEST}")
+        elif not 1 <= size <= LARGEST:
+            raise ArgumentInvalid(f"{name} must lie between 1 and {LARGEST}")
 
 
 def require_shares(**shares: float) -> None:
