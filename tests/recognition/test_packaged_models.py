@@ -1,0 +1,58 @@
+"""The models that ship: each judges, and together they stay small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import serein
+from serein.bundle import DEFAULT_BUNDLE, available_bundles
+from serein.recognition import Reference
+
+SAMPLES = sorted((Path(serein.__file__).parent / "samples").glob("*.flac"))
+LARGEST = 8e6  # bytes of all models beside the default one
+
+
+def test_several_models_ship_and_stay_small() -> None:
+    others = {
+        name: folder for name, folder in available_bundles().items() if name != DEFAULT_BUNDLE
+    }
+    assert {"blstm-attention", "mfcc-cnn", "mel-mfcc-ensemble-1d"} <= set(others)
+    sizes = [path.stat().st_size for folder in others.values() for path in folder.iterdir()]
+    assert sum(sizes) < LARGEST
+
+
+@pytest.mark.parametrize("name", available_bundles())
+def test_a_model_judges_and_adapts(name: str) -> None:
+    recognizer = serein.load(name)
+    assert recognizer.name == name
+    profile = recognizer.enroll(SAMPLES)
+    for speaker in (None, profile):
+        for result in recognizer.predict_many(SAMPLES, speaker=speaker):
+            assert isinstance(result, serein.Prediction)
+            assert tuple(result.probabilities) == recognizer.labels
+            assert sum(result.probabilities.values()) == pytest.approx(1.0)
+            assert result.view("three").label in ("positive", "neutral", "negative")
+    assert np.isfinite(recognizer.embed(SAMPLES[0])).all()
+
+
+@pytest.mark.parametrize("name", available_bundles())
+def test_a_batch_of_clips_is_judged_as_its_clips_alone(name: str) -> None:
+    bundle = serein.load(name).bundle
+    spec = bundle.manifest.features
+    reference = Reference.of(bundle.manifest.normalization, None)
+    generator = np.random.default_rng(0)
+    clips = []
+    for seconds in (0.3, 0.7, 1.6, 4.0):
+        sound = generator.normal(0, 0.1, int(seconds * spec.sampling_rate)).astype(np.float32)
+        clips.append(reference.normalize(spec.extract(sound), spec.gain_response))
+    together = bundle.run(clips)
+    for row, clip in enumerate(clips):
+        alone = bundle.run([clip])
+        np.testing.assert_allclose(together.logits[row], alone.logits[0], atol=1e-4)
+        if together.attention is not None and alone.attention is not None:
+            assert together.attention[row].shape == alone.attention[0].shape
+            np.testing.assert_allclose(together.attention[row], alone.attention[0], atol=1e-5)
+            assert together.attention[row].sum() == pytest.approx(1.0, abs=1e-5)
