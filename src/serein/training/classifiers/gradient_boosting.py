@@ -48,9 +48,9 @@ class GradientBoostingOptions:
 
     rounds: tuple[int, ...]
     learning_rate: float = 0.1
-    leaves: int = 8
+    leaves: int = 4
     minimum_leaf: int = 10
-    feature_share: float = 0.1
+    feature_share: float = 0.05
     bins: int = 32
 
     def __post_init__(self) -> None:

@@ -40,8 +40,8 @@ class MlpOptions:
     """
 
     weight_decay: tuple[float, ...]
-    hidden: tuple[int, ...] = (128,)
-    epochs: int = 30
+    hidden: tuple[int, ...] = (256,)
+    epochs: int = 20
     batch_size: int = 64
     learning_rate: float = 1e-3
 

@@ -40,7 +40,7 @@ class RandomForestOptions:
     minimum_leaf: tuple[int, ...]
     trees: int = 300
     leaves: int = 256
-    feature_share: float = 0.1
+    feature_share: float = 0.03
 
     def __post_init__(self) -> None:
         if not self.minimum_leaf or min(self.minimum_leaf) < 1:
