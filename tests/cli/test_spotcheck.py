@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -286,3 +287,12 @@ def test_the_classes_of_a_label_set(run: Run, table: Path, tmp_path: Path) -> No
         assert one["right"] is (one["label"] == one["actual"])
     unknown = {one["actual"] for one in found if one["right"] is None}
     assert unknown == {"female_dislike", "male_dislike", "female_happy", "male_happy", "female_sad"}
+
+
+def test_what_playing_needs_is_asked_for_before_anything_is_judged(
+    run: Run, bundle: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    ended = run("spotcheck", "--data", table, "--model", bundle, "--play")
+    assert (ended.status, ended.out) == (1, "")
+    assert "serein[microphone]" in ended.err

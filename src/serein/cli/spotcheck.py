@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -67,9 +68,9 @@ def spotcheck(
     if output is not None:
         prepare_folder(output)
     generator = random.Random(seed)
+    player = _Player() if play else None
     checks = _draw(tables, recognizer, count, generator)
     printer = _Json() if as_json else _Lines(checks, recognizer.labels)
-    player = _Player() if play else None
     judged = []
     for number, check in enumerate(checks, start=1):
         try:
@@ -245,7 +246,12 @@ class _Player:
     """Lets clips be heard; who has no loudspeaker still wants the judgements."""
 
     def __init__(self) -> None:
+        from serein.audio import microphone
+
         self._there = True
+        # What is not installed is said before anything is judged.
+        with suppress(DeviceUnavailable):
+            microphone.devices()
 
     def play(self, judged: _Judged) -> None:
         from serein.audio import microphone
