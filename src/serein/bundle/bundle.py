@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from threading import Lock
@@ -80,7 +81,7 @@ class Bundle:
             _verify(folder, graph)
         return cls(folder, manifest)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Name and checksum of graphs, features and normalisation: what a profile belongs to."""
         manifest = self.manifest
@@ -242,7 +243,12 @@ def _of_one_length(clips: Sequence[FloatArray]) -> list[list[int]]:
 def _stacked(clips: Sequence[FloatArray]) -> FloatArray:
     """Clips as one array, (clips, frames, dimensions), with zeros behind the shorter ones."""
     longest = max(len(clip) for clip in clips)
-    return np.stack([np.pad(clip, ((0, longest - len(clip)), (0, 0))) for clip in clips])
+    return np.stack(
+        [
+            clip if len(clip) == longest else np.pad(clip, ((0, longest - len(clip)), (0, 0)))
+            for clip in clips
+        ]
+    )
 
 
 def _open_session(path: Path) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,7 +33,8 @@ def list_models(as_json: AsJson = False) -> None:
 
     found: list[Bundle] = []
     failed = False
-    for name, folder in available_bundles().items():
+    bundles = available_bundles()
+    for name, folder in bundles.items():
         try:
             found.append(Bundle.load(folder))
         except SereinError as error:
@@ -47,7 +48,7 @@ def list_models(as_json: AsJson = False) -> None:
     if not found and not failed:
         complain("there is no model in this installation; install Serein again")
     if not as_json:
-        _print_to_make()
+        _print_to_make(bundles)
     if failed:
         raise typer.Exit(1)
 
@@ -133,15 +134,13 @@ def _print_list(bundles: list[Bundle]) -> None:
     print_table(console(), table)
 
 
-def _print_to_make() -> None:
+def _print_to_make(bundles: Container[str]) -> None:
     """Name the recipes whose models do not ship, each with the command that makes one."""
     from rich.table import Table
 
-    from serein.bundle import available_bundles
     from serein.cli.console import console, print_table
     from serein.training.recipe import available_recipes
 
-    bundles = available_bundles()
     table = Table("made by one command", box=None)
     for name in available_recipes():
         if name not in bundles:
