@@ -22,6 +22,7 @@ from serein.audio.perturbation import (
     change_tempo,
     clip,
     encode,
+    made_response,
     mu_law,
     pink_noise,
     read_response,
@@ -234,6 +235,32 @@ def test_reverberation_keeps_the_level(seconds: float) -> None:
 def test_a_silent_response_is_refused() -> None:
     with pytest.raises(ArgumentInvalid, match="silent"):
         reverberate(voice(), RATE, np.zeros(10, np.float32))
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
+def test_a_room_that_is_made_dies_away_by_60_decibels(rate: int) -> None:
+    """The reverberation time, by the backward integration of Schroeder, is what its length says."""
+    for seed in range(20):
+        response = made_response(rate, _generator(seed))
+        assert response.dtype == np.float32
+        assert 0.1 * rate - 1 <= len(response) <= 1.2 * rate + 1
+        energy = np.square(response[1:], dtype=np.float64)[::-1].cumsum()[::-1]
+        fall = 10 * np.log10(energy / energy[0])
+        line = np.flatnonzero((fall < -5) & (fall > -35))
+        slope = np.polyfit(line / rate, fall[line], 1)[0]
+        assert -60 / slope == pytest.approx(len(response) / rate, rel=0.15)
+
+
+def test_a_room_that_is_made_begins_with_the_direct_sound() -> None:
+    samples = speech_like(0.5)
+    rooms = [made_response(RATE, _generator(seed)) for seed in range(30)]
+    for room in rooms:
+        assert room[0] == 1.0
+        heard = reverberate(samples, RATE, room)
+        expected = scipy.signal.fftconvolve(samples, room)[: len(samples)]
+        assert np.corrcoef(heard, expected)[0, 1] > 0.9999  # nothing is cut off at its beginning
+    np.testing.assert_array_equal(rooms[0], made_response(RATE, _generator(0)))
+    assert len({room.tobytes() for room in rooms}) == 30
 
 
 def test_the_first_channel_of_a_response() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ from serein.evaluation.robustness import (
 )
 from serein.recognition import judge
 from serein.training.data import Dataset
-from tests.builders import build_bundle, speech_like
+from tests.builders import build_bundle, recording_names, speech_like
 from tests.training.synthetic import LABELS, LOG_MEL, RATE, split_by_actor, utterance
 
 
@@ -43,6 +44,8 @@ def _other(samples: Samples, rate: int, _: np.random.Generator) -> Samples:
     return speech_like(0.8, rate, seed=5)
 
 
+ONE, TWO = recording_names("test", 2)
+(NONE,) = recording_names("training", 1)  # which no test hears
 SAME = Condition("nothing", "at all", 0, _same)
 OTHER = Condition("something", "else", 1, _other)
 
@@ -109,11 +112,17 @@ def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Noise in the layout of ESC-10 with rooms beside it."""
     root = tmp_path_factory.mktemp("noise")
     generator = np.random.default_rng(0)
-    for place in ("street/1.wav", "street/2.flac", "animals/dog/1.wav", "animals/rain/1.wav"):
+    for place in (
+        f"street/{ONE}.wav",
+        f"street/{TWO}.flac",
+        f"animals/dog/{ONE}.wav",
+        f"animals/rain/{ONE}.wav",
+        f"street/{NONE}.wav",
+    ):
         (root / place).parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(root / place, 0.1 * generator.standard_normal(RATE), RATE)
     (root / "rooms" / "large").mkdir(parents=True)
-    for place in ("bath.wav", "large/hall.wav"):
+    for place in (f"{ONE}.wav", f"large/{TWO}.wav", f"large/{NONE}.wav"):
         decay = generator.standard_normal(4000) * np.exp(-np.arange(4000) / 700)
         soundfile.write(root / "rooms" / place, 0.2 * np.stack([decay, 0 * decay], 1), RATE)
     (root / "street" / "readme.txt").write_text("not a sound", encoding="utf-8")
@@ -391,7 +400,7 @@ def test_every_subfolder_is_a_source(noise: Path) -> None:
     families = list(dict.fromkeys(one.family for one in found))
     assert families[:5] == ["white noise", "pink noise", "noise animals", "noise street", "room"]
     rooms = [one for one in found if one.family == "room"]
-    assert [(one.name, one.value) for one in rooms] == [("bath", 0), ("large/hall", 1)]
+    assert [(one.name, one.value) for one in rooms] == [(ONE, 0), (f"large/{TWO}", 1)]
     # From one level below, the folders there are the sources.
     below = {one.family for one in conditions(noise / "animals")}
     assert {"noise dog", "noise rain"} < below
@@ -401,11 +410,10 @@ def test_every_subfolder_is_a_source(noise: Path) -> None:
     assert "noise street" in directly
 
 
-def test_a_recording_is_drawn_for_every_clip(noise: Path) -> None:
+def test_a_recording_is_drawn_for_every_clip_but_none_that_is_for_training(noise: Path) -> None:
     samples = speech_like(0.9, seed=8)
-    recordings = [
-        decode(noise / "street" / name, sampling_rate=RATE).samples for name in ("1.wav", "2.flac")
-    ]
+    names = (f"{ONE}.wav", f"{TWO}.flac", f"{NONE}.wav")
+    recordings = [decode(noise / "street" / name, sampling_rate=RATE).samples for name in names]
     condition = _named("noise street", noise=noise)[-1]
     found = set()
     for clip in "abcdefgh":
@@ -420,9 +428,9 @@ def test_a_recording_is_drawn_for_every_clip(noise: Path) -> None:
 
 def test_rooms_of_another_folder(noise: Path, tmp_path: Path) -> None:
     room = np.r_[np.zeros(50), 1.0, np.zeros(500), 0.5]
-    soundfile.write(tmp_path / "one.wav", np.stack([room, 0.3 * room[::-1]], 1), RATE)
+    soundfile.write(tmp_path / f"{ONE}.wav", np.stack([room, 0.3 * room[::-1]], 1), RATE)
     found = conditions(noise, tmp_path)
-    assert [one.name for one in found if one.family == "room"] == ["one"]
+    assert [one.name for one in found if one.family == "room"] == [ONE]
     (alone,) = (one for one in conditions(rooms=tmp_path) if one.family == "room")
     samples = speech_like(0.9, seed=8)
     heard = alone.apply(samples, RATE, clip="a")
@@ -433,7 +441,7 @@ def test_rooms_of_another_folder(noise: Path, tmp_path: Path) -> None:
 def test_silence_around_a_recording_is_no_noise(tmp_path: Path) -> None:
     """So that a short clip does not meet the silence that fills up a recording."""
     bark = np.random.default_rng(0).standard_normal(4000) * 0.3
-    soundfile.write(tmp_path / "bark.wav", np.r_[bark, 1e-4 * np.ones(8 * RATE)], RATE)
+    soundfile.write(tmp_path / f"{ONE}.wav", np.r_[bark, 1e-4 * np.ones(8 * RATE)], RATE)
     samples = speech_like(0.3, seed=8)
     for clip in "abcdef":
         for condition in _named(f"noise {tmp_path.name}", noise=tmp_path):
@@ -454,9 +462,9 @@ def test_no_noise_where_there_should_be(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("parameter", ["noise", "rooms"])
 def test_noise_that_is_none(parameter: str, tmp_path: Path) -> None:
-    path = tmp_path / "silent.wav"
+    path = tmp_path / f"{ONE}.wav"
     soundfile.write(path, np.zeros(RATE), RATE)
-    with pytest.raises(DataInvalid, match=r"silent\.wav: is silent"):
+    with pytest.raises(DataInvalid, match=rf"{ONE}\.wav: is silent"):
         conditions(**{parameter: tmp_path})
     path.write_bytes(b"this is no sound at all" * 50)
     with pytest.raises(NotAudio) as caught:
@@ -466,11 +474,25 @@ def test_noise_that_is_none(parameter: str, tmp_path: Path) -> None:
 
 def test_a_folder_of_rooms_alone_is_no_error(noise: Path, tmp_path: Path) -> None:
     (tmp_path / "rooms").mkdir()
-    content = (noise / "rooms" / "bath.wav").read_bytes()
-    (tmp_path / "rooms" / "bath.wav").write_bytes(content)
+    shutil.copy(noise / "rooms" / f"{ONE}.wav", tmp_path / "rooms")
     families = {one.family for one in conditions(tmp_path)}
     assert "room" in families
     assert not any(family.startswith("noise ") for family in families)
+
+
+@pytest.mark.parametrize("things", ["noises", "rooms"])
+def test_recordings_that_are_all_kept_for_training(
+    things: str, noise: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / ("rooms" if things == "rooms" else "street")
+    folder.mkdir()
+    shutil.copy(noise / "street" / f"{NONE}.wav", folder)
+    with pytest.raises(DataInvalid, match=f"no {things} in it are for tests") as caught:
+        conditions(tmp_path)
+    assert caught.value.file == str(folder if things == "rooms" else tmp_path)
+    shutil.copy(noise / "street" / f"{ONE}.wav", folder)
+    family = "room" if things == "rooms" else "noise street"
+    assert family in {one.family for one in conditions(tmp_path)}
 
 
 def test_noise_is_added_as_said(noise: Path) -> None:

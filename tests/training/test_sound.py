@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -16,15 +17,17 @@ import soundfile
 from serein.audio import active_level, decode
 from serein.audio.sources import Samples
 from serein.corpora import UtteranceTable
+from serein.corpora.recordings import half_of
 from serein.errors import ArgumentInvalid, DataInvalid, RecipeInvalid, SereinError
 from serein.features import Features, FeatureSpec
 from serein.training import extraction
 from serein.training.data import Dataset, load_dataset
 from serein.training.extraction import Clip, hear
-from serein.training.recipe import Recipe, load_recipe, recipe_from_dict
-from serein.training.sound import SoundChange, SoundChanges, SoundOptions
+from serein.training.non_speech import non_speech_sounds
+from serein.training.recipe import Recipe, load_recipe, recipe_from_dict, with_recordings
+from serein.training.sound import RECORDED, SoundChange, SoundChanges, SoundOptions
 from serein.training.store import FeatureStore, key_of
-from tests.builders import speech_like, tone
+from tests.builders import recording_names, speech_like, tone
 from tests.training.synthetic import RATE, network_values, utterance
 
 SPEC = FeatureSpec(kind="log_mel", bands=16)
@@ -45,16 +48,17 @@ ALL: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A source of one noise, another of three, and two rooms."""
+    """In each half a source of one noise, another of three, and two rooms."""
     root = tmp_path_factory.mktemp("recordings")
     generator = np.random.default_rng(0)
-    for place in ("rain/1.wav", "street/1.wav", "street/2.wav", "street/3.wav"):
-        (root / place).parent.mkdir(exist_ok=True)
-        soundfile.write(root / place, 0.1 * generator.standard_normal(RATE), RATE)
-    (root / "rooms").mkdir()
-    for name in ("bath", "hall"):
-        decay = generator.standard_normal(4000) * np.exp(-np.arange(4000) / 700)
-        soundfile.write(root / "rooms" / f"{name}.wav", 0.2 * decay, RATE)
+    counts = {"rain": 1, "street": 3, "rooms": 2}
+    for source, number in counts.items():
+        (root / source).mkdir()
+        for name in recording_names("training", number) + recording_names("test", number):
+            sound = 0.1 * generator.standard_normal(RATE // 4)
+            if source == "rooms":
+                sound *= np.exp(-np.arange(len(sound)) / 700)
+            soundfile.write(root / source / f"{name}.wav", sound, RATE)
     return root
 
 
@@ -94,9 +98,10 @@ def _only(name: str, value: Any, **more: Any) -> list[SoundChange]:
 
 
 @pytest.mark.parametrize("source", ["white_noise", "background"])
-def test_the_ratio_is_the_one_that_is_told(source: str, recordings: Path) -> None:
+@pytest.mark.parametrize("recorded", [False, True])
+def test_the_ratio_is_the_one_that_is_told(source: str, recorded: bool, recordings: Path) -> None:
     samples = speech_like(1.5, seed=3)
-    for change in _only(source, (3.0, 25.0), recordings=str(recordings)):
+    for change in _only(source, (3.0, 25.0), recordings=str(recordings) if recorded else ""):
         added = change.apply(samples, RATE).astype(np.float64) - samples
         ratio = active_level(samples, RATE) - 10 * np.log10(np.square(added).mean())
         assert ratio == pytest.approx(change.values[0], abs=0.5)
@@ -172,8 +177,10 @@ def test_codecs_and_rooms_keep_the_words_in_their_place(recordings: Path) -> Non
     coded = _only("codecs", ("opus-24", "mp3-32"))
     assert {(one.name, one.values) for one in coded} == {("opus", (24.0,)), ("mp3", (32.0,))}
     in_rooms = _only("rooms", True, recordings=str(recordings))
-    assert {str(one) for one in in_rooms} == {"room bath", "room hall"}
-    for change in (*coded[:6], *in_rooms[:6]):
+    names = {f"room {name}" for name in recording_names("training", 2)}
+    assert {str(one) for one in in_rooms} == {"room made", *names}
+    recorded = [one for one in in_rooms if one.recording is not None]
+    for change in (*coded[:6], *recorded[:6]):
         changed = change.apply(samples, RATE)
         assert len(changed) == len(samples)
         assert not np.array_equal(changed, samples)
@@ -214,8 +221,27 @@ def test_every_change_is_as_likely_as_the_others(everything: SoundOptions) -> No
         one.recording.parent.name for one in drawn if one.name == "background" and one.recording
     )
     assert scipy.stats.binomtest(noises["rain"], noises.total()).pvalue > 1e-3
+    for name in ("background", "rooms"):
+        recorded = [one.recording is not None for one in drawn if one.name == name]
+        assert scipy.stats.binomtest(sum(recorded), len(recorded), RECORDED).pvalue > 1e-3
     without = _drawn(replace(everything, plain=False), 300)
     assert "plain" not in {one.name for one in without}
+
+
+@pytest.mark.parametrize("name", ["background", "rooms"])
+def test_noises_and_rooms_are_made_where_there_is_no_recording(name: str) -> None:
+    drawn = _only(name, ALL[name])
+    assert {one.recording for one in drawn} == {None}
+    assert all("made" in str(one) for one in drawn)
+    samples = speech_like(0.5)
+    heard = [one.apply(samples, RATE) for one in drawn[:6]]
+    assert len({one.tobytes() for one in heard} - {samples.tobytes()}) == 6
+
+
+def test_what_is_kept_for_tests_is_never_heard(everything: SoundOptions) -> None:
+    drawn = {one.recording for one in _drawn(everything, 2000) if one.recording is not None}
+    wanted = Path(everything.recordings).resolve().rglob("*.wav")
+    assert drawn == {path for path in wanted if half_of(path) == "training"}
 
 
 def test_degrees_are_even_over_their_range() -> None:
@@ -255,6 +281,39 @@ def test_the_key_is_of_all_that_is_heard(tmp_path: Path) -> None:
         replace(change, seed=8).key(b"key"),
     }
     assert len(keys) == 6
+
+
+# Features of what is not speech
+
+
+def _not_speech(table: UtteranceTable, workers: int = 1, **wanted: Any) -> list[bytes]:
+    dataset = load_dataset([table], SPEC, sound=SoundOptions(**wanted), workers=workers)
+    assert dataset.copies == ((),) * len(dataset)
+    return [one.values.tobytes() for one in dataset.non_speech]
+
+
+def test_sounds_that_are_not_speech_are_beside_the_clips(
+    table: UtteranceTable, recordings: Path
+) -> None:
+    assert _not_speech(table) == []
+    few = _not_speech(table, non_speech=5)
+    assert few == _not_speech(table, 2, non_speech=40)[:5]
+    sounds = non_speech_sounds(5, seed=0, sampling_rate=RATE)
+    assert few == [SPEC.extract(sound).values.tobytes() for sound in sounds]
+    assert len(set(few)) == 5
+
+
+def test_recordings_are_among_them_but_none_that_is_kept_for_tests(
+    table: UtteranceTable, recordings: Path, tmp_path: Path
+) -> None:
+    found = _not_speech(table, non_speech=8, recordings=str(recordings))
+    assert found != _not_speech(table, non_speech=8)
+    half = tmp_path / "half"
+    shutil.copytree(recordings, half)
+    for path in half.rglob("*.wav"):
+        if half_of(path) == "test":
+            path.unlink()
+    assert _not_speech(table, non_speech=8, recordings=str(half)) == found
 
 
 # Features of the copies
@@ -317,17 +376,20 @@ def test_progress_counts_the_copies(table: UtteranceTable) -> None:
 def test_a_copy_that_fails_is_left_out_and_told(
     table: UtteranceTable, recordings: Path, tmp_path: Path
 ) -> None:
-    """The noise goes away after it was looked at."""
-    sound = SoundOptions(copies=2, plain=False, background=(0.0, 5.0), recordings=str(recordings))
+    """The noise goes away after it was looked at; that which is made stays."""
+    sound = SoundOptions(copies=3, plain=False, background=(0.0, 5.0), recordings=str(recordings))
     lost = SoundChanges.of(sound).noises[0][0].parent / "lost.wav"
     changes = replace(SoundChanges.of(sound), noises=((lost,),))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SoundChanges, "of", lambda _: changes)
         dataset = load_dataset([table], SPEC, sound=sound, workers=1)
     assert len(dataset) == 4
-    assert dataset.copies == ((),) * 4
+    keys = [key_of(table.audio_path(one).read_bytes()) for one in table.utterances]
+    made = [sum(changes.draw(key, n).recording is None for n in (1, 2, 3)) for key in keys]
+    assert [len(copies) for copies in dataset.copies] == made
+    assert 0 < sum(made) < 12
     (warning,) = dataset.warnings
-    assert "8 changed copies" in warning
+    assert f"{12 - sum(made)} changed copies" in warning
     assert "lost.wav" in warning
 
 
@@ -363,8 +425,7 @@ def test_a_clip_that_fails_has_no_copies(table: UtteranceTable) -> None:
         ({"copies": -1, "telephone": True}, "copies must be 0 to 20, not -1"),
         ({}, "copies need a change"),
         ({"copies": 0, "telephone": True}, "set copies to 1 or more"),
-        ({"rooms": True}, "need recordings"),
-        ({"background": [0.0, 10.0]}, "need recordings"),
+        ({"copies": 0, "non_speech": -1}, "non_speech must be 0 to 100000, not -1"),
         ({"echo": True}, "unknown key echo"),
         ({"gain": "loud"}, "gain must be a list"),
         ({"rooms": 1}, "rooms must be true or false"),
@@ -381,10 +442,13 @@ def _recipe(**sound: Any) -> Recipe:
     return recipe_from_dict(network_values() | {"sound": sound}, where="recipe mine.toml")
 
 
-def test_a_classifier_hears_no_copies() -> None:
+@pytest.mark.parametrize(
+    "sound", [SoundOptions(copies=1, telephone=True), SoundOptions(non_speech=1)]
+)
+def test_a_classifier_hears_the_clips_alone(sound: SoundOptions) -> None:
     recipe = load_recipe("functionals-svm")
     with pytest.raises(RecipeInvalid, match=r"\[sound\] is for networks"):
-        replace(recipe, sound=SoundOptions(copies=1, telephone=True))
+        replace(recipe, sound=sound)
 
 
 def test_recordings_lie_beside_the_recipe(recordings: Path) -> None:
@@ -414,6 +478,34 @@ def test_recordings_lie_beside_the_recipe(recordings: Path) -> None:
     assert recipe_from_dict(json.loads(told), where="again").sound.recordings == "here"
 
 
+@pytest.mark.parametrize(
+    "sound",
+    [
+        {"copies": 1, "background": [0.0, 10.0]},
+        {"copies": 1, "rooms": True, "recordings": "elsewhere"},
+        {"non_speech": 3},
+    ],
+)
+def test_recordings_of_ones_own_take_the_place_of_the_recipes(
+    sound: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = _recipe(**sound)
+    monkeypatch.chdir(tmp_path)
+    changed = with_recordings(recipe, Path("mine"))
+    named = replace(recipe.sound, recordings=str(tmp_path.resolve() / "mine"))
+    assert changed == replace(recipe, sound=named)
+    assert with_recordings(recipe, None) is recipe
+
+
+@pytest.mark.parametrize("sound", [{}, {"copies": 1, "white_noise": [0.0, 10.0]}])
+def test_recordings_that_no_training_would_hear(sound: dict[str, Any], tmp_path: Path) -> None:
+    recipe = _recipe(**sound)
+    with pytest.raises(RecipeInvalid, match="leave out --recordings") as caught:
+        with_recordings(recipe, tmp_path)
+    assert "background, rooms or non_speech" in caught.value.message
+    assert with_recordings(recipe, None) is recipe
+
+
 def test_recordings_that_are_not_there(recordings: Path, tmp_path: Path) -> None:
     def options(folder: Path, **wanted: Any) -> SoundOptions:
         return SoundOptions(copies=1, recordings=str(folder), **wanted)
@@ -421,17 +513,37 @@ def test_recordings_that_are_not_there(recordings: Path, tmp_path: Path) -> None
     missing: list[SereinError] = []
     for sound in (
         options(tmp_path / "none", background=(0.0, 1.0)),
+        options(tmp_path / "none", rooms=True),
         options(tmp_path, rooms=True),
-        options(tmp_path, background=(0.0, 1.0)),
     ):
         with pytest.raises(DataInvalid) as caught:
             SoundChanges.of(sound)
         missing.append(caught.value)
     assert [str(one).count("is no folder") for one in missing] == [1, 1, 0]
     (tmp_path / "rooms").symlink_to(recordings / "rooms")
-    with pytest.raises(DataInvalid, match="no noise in it but the rooms"):
-        SoundChanges.of(options(tmp_path, background=(0.0, 1.0)))
-    assert len(SoundChanges.of(options(tmp_path, rooms=True)).rooms) == 2
+    alone = SoundChanges.of(options(tmp_path, background=(0.0, 1.0), rooms=True))
+    assert (len(alone.noises), len(alone.rooms)) == (0, 2)
+
+
+def test_recordings_that_are_all_kept_for_tests_are_told(
+    table: UtteranceTable, recordings: Path, tmp_path: Path
+) -> None:
+    noise = tmp_path / "noise"
+    shutil.copytree(recordings, noise)
+    for path in noise.rglob("*.wav"):
+        if half_of(path) == "training":
+            path.unlink()
+    sound = SoundOptions(copies=3, plain=False, background=(0.0, 5.0), rooms=True)
+    with_them = replace(sound, recordings=str(noise))
+    datasets = [load_dataset([table], SPEC, sound=one, workers=1) for one in (with_them, sound)]
+    told = datasets[0].warnings
+    assert [one.split()[1] for one in told] == ["noises", "rooms"]
+    assert all(str(noise) in one and "kept for tests" in one for one in told)
+    assert datasets[1].warnings == ()
+    assert _numbers(datasets[0]) == _numbers(datasets[1])
+    options = SoundOptions(non_speech=1, recordings=str(noise))
+    (warning,) = load_dataset([table], SPEC, sound=options, workers=1).warnings
+    assert warning == told[0]
 
 
 def test_options_of_ones_own_are_checked_too() -> None:

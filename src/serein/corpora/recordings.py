@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from serein.audio import active_span, decode
 from serein.audio.perturbation import read_response
@@ -21,14 +23,37 @@ MOST_RECORDINGS = 150
 LONGEST_RECORDING = 30.0
 """Seconds of a noise recording that are used, from its beginning."""
 
+Half = Literal["training", "test"]
+"""What a recording is for, so that nothing is tested with what was trained with."""
+
 _CHECKED_AT = 16_000  # Hz
+_TAKE = re.compile(r"-[A-Z]$")  # ESC calls the parts of one recording 1-211527-A, -B, ...
 
 
-def noise_sources(folder: str | Path) -> list[tuple[str, tuple[Path, ...]]]:
+def half_of(path: Path) -> Half:
+    """Which half a recording belongs to, by a hash of its name alone.
+
+    So it stays there whatever lies beside it and wherever it is copied to. Parts of one recording,
+    as ESC-50 names them, stay together.
+    """
+    name = _TAKE.sub("", path.stem)
+    return "training" if hashlib.sha256(name.encode()).digest()[-1] % 2 else "test"
+
+
+def noise_sources(
+    folder: str | Path, *, half: Half | None = None
+) -> list[tuple[str, tuple[Path, ...]]]:
     """The name of each source of noise in a folder, and its recordings.
 
     Every subfolder is a source, with all that is below it, and so are the files that lie in the
     folder itself. The subfolder ``rooms`` is none.
+
+    Parameters
+    ----------
+    folder
+        Of sounds, or of folders of them.
+    half
+        Only recordings of that half, see `half_of`; a source without any is left out.
 
     Raises
     ------
@@ -45,7 +70,8 @@ def noise_sources(folder: str | Path) -> list[tuple[str, tuple[Path, ...]]]:
         raise _no_sound(root)
     sources = []
     for name, paths in found:
-        used = sorted(paths, key=lambda path: _hash(path.relative_to(root)))[:MOST_RECORDINGS]
+        wanted = [path for path in paths if half in (None, half_of(path))]
+        used = sorted(wanted, key=lambda path: _hash(path.relative_to(root)))[:MOST_RECORDINGS]
         for path in used:
             _require_sound(path, _read_noise(path, _CHECKED_AT))
         if used:
@@ -53,8 +79,15 @@ def noise_sources(folder: str | Path) -> list[tuple[str, tuple[Path, ...]]]:
     return sources
 
 
-def room_responses(folder: str | Path) -> list[tuple[str, Path]]:
+def room_responses(folder: str | Path, *, half: Half | None = None) -> list[tuple[str, Path]]:
     """The impulse responses below a folder, each with its name, in the order of the names.
+
+    Parameters
+    ----------
+    folder
+        Of sounds, or of folders of them.
+    half
+        Only responses of that half, see `half_of`.
 
     Raises
     ------
@@ -69,7 +102,11 @@ def room_responses(folder: str | Path) -> list[tuple[str, Path]]:
         raise _no_sound(root)
     for path in paths:
         _require_sound(path, read_response(path, sampling_rate=_CHECKED_AT))
-    return [(path.relative_to(root).with_suffix("").as_posix(), path) for path in paths]
+    return [
+        (path.relative_to(root).with_suffix("").as_posix(), path)
+        for path in paths
+        if half in (None, half_of(path))
+    ]
 
 
 @lru_cache(maxsize=MOST_RECORDINGS)

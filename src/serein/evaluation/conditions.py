@@ -33,6 +33,7 @@ from serein.corpora.recordings import (
     room_response,
     room_responses,
 )
+from serein.errors import DataInvalid
 
 SNRS = (20.0, 10.0, 5.0, 0.0)  # dB
 OPUS_RATES = (24, 16, 12, 8, 6)  # kbit/s
@@ -104,10 +105,13 @@ def conditions(
         where there are several; by default the subfolder ``rooms`` of the noise folder if it has
         one, which never counts as noise.
 
+    Of both only the half is used that no training hears, see
+    :func:`serein.corpora.recordings.half_of`.
+
     Raises
     ------
     DataInvalid
-        If there is no such folder, no sound in it, or a silent one.
+        If there is no such folder, no sound in it that is for tests, or a silent one.
     AudioError
         If a sound in it cannot be read.
     """
@@ -139,7 +143,10 @@ def _noises(folder: str | Path | None) -> Iterator[Condition]:
     yield from _degrees("pink noise", "{:g} dB", SNRS, _with_made_noise, make=pink_noise)
     if folder is None:
         return
-    for name, paths in noise_sources(folder):
+    sources = noise_sources(folder, half="test")
+    if not sources and noise_sources(folder):
+        raise _none_for_tests(folder, "noises")
+    for name, paths in sources:
         yield from _degrees(f"noise {name}", "{:g} dB", SNRS, _with_recorded_noise, paths=paths)
 
 
@@ -148,8 +155,19 @@ def _rooms(noise: str | Path | None, rooms: str | Path | None) -> Iterator[Condi
         if noise is None or not (Path(noise) / ROOMS).is_dir():
             return
         rooms = Path(noise) / ROOMS
-    for number, (name, path) in enumerate(room_responses(rooms)):
+    responses = room_responses(rooms, half="test")
+    if not responses:
+        raise _none_for_tests(rooms, "rooms")
+    for number, (name, path) in enumerate(responses):
         yield Condition("room", name, number, partial(_in_room, path=path))
+
+
+def _none_for_tests(folder: str | Path, things: str) -> DataInvalid:
+    return DataInvalid(
+        f"{folder}: no {things} in it are for tests: half of all recordings, by a hash of their "
+        "names, are kept for training, and all of these are among them; add some more",
+        file=str(folder),
+    )
 
 
 def _telephones() -> Iterator[Condition]:

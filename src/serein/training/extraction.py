@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from serein.audio import Limits, decode
@@ -14,6 +14,7 @@ from serein.audio.sources import Samples, boundary, open_bytes
 from serein.corpora.scan import Progress
 from serein.errors import SereinError
 from serein.features import Features, FeatureSpec
+from serein.training.non_speech import non_speech_sounds
 from serein.training.processes import worker_count, worker_pool
 from serein.training.sound import PLAIN, SoundChange, SoundChanges
 from serein.training.store import FeatureStore, Place, ShardWriter, Shelf, key_of
@@ -171,6 +172,28 @@ class Extraction:
             return _extract(self._clips[index], self._spec, self._changes, _decoded)[1]
         except SereinError as error:
             return error
+
+
+def non_speech_features(
+    changes: SoundChanges, spec: FeatureSpec, workers: int | None
+) -> tuple[Features, ...]:
+    """Features of the sounds that are not speech; they are not stored."""
+    count = changes.options.non_speech
+    if not count:
+        return ()
+    recordings = [path for source in changes.noises for path in source]
+    seeds = range(-(-count // _CHUNK))
+    make = partial(_non_speech, spec, recordings)
+    with worker_pool(worker_count(workers, len(seeds))) as pool:
+        found = [features for chunk in pool.map(make, seeds) for features in chunk]
+    return tuple(found[:count])
+
+
+def _non_speech(spec: FeatureSpec, recordings: Sequence[Path], seed: int) -> list[Features]:
+    sounds = non_speech_sounds(
+        _CHUNK, seed=seed, sampling_rate=spec.sampling_rate, recordings=recordings
+    )
+    return [spec.extract(samples) for samples in sounds]
 
 
 class _Worker:

@@ -22,6 +22,7 @@ from serein.audio.perturbation import (
     change_speed,
     change_tempo,
     encode,
+    made_response,
     mu_law,
     reverberate,
     telephone,
@@ -35,11 +36,15 @@ from serein.corpora.recordings import (
     room_response,
     room_responses,
 )
-from serein.errors import ArgumentInvalid, DataInvalid
+from serein.errors import ArgumentInvalid
+from serein.training.non_speech import non_speech_sounds
 
 Thing = TypeVar("Thing")
 
 MOST_COPIES = 20
+MOST_NON_SPEECH = 100_000
+RECORDED = 0.5
+"""Share of the noises and rooms that are recordings, where there are any; the others are made."""
 PLAIN = "plain"
 """The change that leaves a sound as it is."""
 
@@ -82,6 +87,9 @@ class SoundOptions:
 
     Attributes
     ----------
+    non_speech
+        How many sounds that are not speech there are beside the clips, of
+        :func:`serein.training.non_speech.non_speech_sounds`, with ``recordings`` among them.
     copies
         How many of each clip, 0 to 20.
     plain
@@ -89,7 +97,9 @@ class SoundOptions:
     white_noise
         Signal-to-noise ratio in dB, see :func:`serein.audio.perturbation.add_noise`.
     background
-        The same for noise from ``recordings``, of which each source is as likely as the others.
+        The same for other noise: made by :func:`serein.training.non_speech.non_speech_sounds`, or
+        half of the time, where there are ``recordings``, from one of their sources, each as likely
+        as the others.
     shift
         Seconds by which the sound is rolled round: what leaves at the end comes in at the start.
     pitch
@@ -108,10 +118,12 @@ class SoundOptions:
     codecs
         Through a lossy codec and back: ``opus-16`` is Opus at 16 kbit/s, ``mp3-32`` MP3 at 32.
     rooms
-        In rooms whose impulse responses lie in the subfolder ``rooms`` of ``recordings``.
+        In rooms: made ones, or half of the time, where the subfolder ``rooms`` of ``recordings``
+        holds impulse responses, one of those.
     recordings
         Folder of noises and rooms, laid out as for :func:`serein.evaluation.conditions.conditions`;
-        in a file relative to it. A test of robustness needs other recordings than these.
+        in a file relative to it. Half of them are heard, see
+        :func:`serein.corpora.recordings.half_of`; the other half is for tests of robustness.
 
     Raises
     ------
@@ -119,6 +131,7 @@ class SoundOptions:
         If a value is out of range, or the values do not fit together.
     """
 
+    non_speech: int = 0
     copies: int = 0
     plain: bool = True
     white_noise: tuple[float, ...] = ()
@@ -176,13 +189,13 @@ class SoundOptions:
     def _whole(self) -> list[str]:
         if not 0 <= self.copies <= MOST_COPIES:
             return [f"copies must be 0 to {MOST_COPIES}, not {self.copies}"]
+        if not 0 <= self.non_speech <= MOST_NON_SPEECH:
+            return [f"non_speech must be 0 to {MOST_NON_SPEECH}, not {self.non_speech}"]
         wanted = set(self.changes) - {PLAIN}
         if self.copies and not wanted:
             return ["copies need a change: name one, such as white_noise = [10, 30]"]
         if wanted and not self.copies:
             return [f"{sorted(wanted)[0]} needs copies to be heard in: set copies to 1 or more"]
-        if (self.background or self.rooms) and not self.recordings:
-            return ["background and rooms need recordings, a folder of noises and rooms"]
         return []
 
 
@@ -197,9 +210,9 @@ class SoundChange:
     values
         Its degree, in the unit of the option; for a band both edges, for a codec kbit/s.
     recording
-        The noise, or the room's impulse response.
+        The noise, or the room's impulse response; None for one that is made.
     seed
-        Of the noise, and of the part of a recording.
+        Of what is made, and of the part of a recording.
     """
 
     name: str
@@ -208,7 +221,7 @@ class SoundChange:
     seed: int = 0
 
     def __str__(self) -> str:
-        recording = "" if self.recording is None else self.recording.stem
+        recording = "made" if self.recording is None else self.recording.stem
         return _WORDS[self.name].format(*self.values, recording=recording)
 
     def apply(self, samples: Samples, sampling_rate: int) -> Samples:
@@ -250,9 +263,8 @@ class SoundChange:
                 return band_limit(samples, sampling_rate, low=low, high=high)
             case "telephone", ():
                 return mu_law(telephone(samples, sampling_rate))
-            case "rooms", () if self.recording is not None:
-                response = room_response(self.recording, sampling_rate)
-                return reverberate(samples, sampling_rate, response)
+            case "rooms", ():
+                return reverberate(samples, sampling_rate, self._response(sampling_rate))
             case codec, (rate,):
                 return encode(samples, sampling_rate, codec=codec, bit_rate=round(1000 * rate))
         return samples.copy()
@@ -273,11 +285,18 @@ class SoundChange:
 
     def _with_noise(self, samples: Samples, sampling_rate: int, snr: float) -> Samples:
         generator = np.random.default_rng(self.seed)
-        if self.recording is None:
-            noise = white_noise(max(1, len(samples)), generator)
-        else:
+        if self.recording is not None:
             noise = noise_recording(self.recording, sampling_rate)
+        elif self.name == "background":
+            noise = next(non_speech_sounds(1, seed=self.seed, sampling_rate=sampling_rate))
+        else:
+            noise = white_noise(max(1, len(samples)), generator)
         return add_noise(samples, sampling_rate, noise, snr=snr, generator=generator)
+
+    def _response(self, sampling_rate: int) -> Samples:
+        if self.recording is not None:
+            return room_response(self.recording, sampling_rate)
+        return made_response(sampling_rate, np.random.default_rng(self.seed))
 
 
 @dataclass(frozen=True)
@@ -289,9 +308,9 @@ class SoundChanges:
     options
         What may be drawn.
     noises
-        The recordings of each source of noise.
+        The recordings of each source of noise; all of these are made where there is none.
     rooms
-        The impulse responses.
+        The impulse responses; likewise.
     """
 
     options: SoundOptions
@@ -309,18 +328,13 @@ class SoundChanges:
         AudioError
             If one cannot be read.
         """
-        noises: tuple[tuple[Path, ...], ...] = ()
+        if not options.recordings:
+            return cls(options)
+        sources = noise_sources(options.recordings, half="training")
+        noises = tuple(paths for _, paths in sources)
         rooms: tuple[Path, ...] = ()
-        if options.background:
-            noises = tuple(paths for _, paths in noise_sources(options.recordings))
-            if not noises:
-                raise DataInvalid(
-                    f"{options.recordings}: there is no noise in it but the rooms; add some, or "
-                    "take background out of [sound]",
-                    file=options.recordings,
-                )
-        if options.rooms:
-            rooms = tuple(path for _, path in room_responses(Path(options.recordings) / ROOMS))
+        if options.rooms and (responses := Path(options.recordings) / ROOMS).is_dir():
+            rooms = tuple(path for _, path in room_responses(responses, half="training"))
         return cls(options, noises, rooms)
 
     def draw(self, content: bytes, number: int) -> SoundChange:
@@ -340,14 +354,15 @@ class SoundChanges:
         if name in _LIMITS:
             value = float(generator.uniform(*getattr(self.options, name)))
             recording = None
-            if name == "background":
+            if name == "background" and self.noises and generator.random() < RECORDED:
                 recording = _one_of(_one_of(self.noises, generator), generator)
             return SoundChange(name, (value,), recording, seed)
         if name == "codecs":
             codec, _, rate = _one_of(self.options.codecs, generator).partition("-")
             return SoundChange(codec, (float(rate),))
         if name == "rooms":
-            return SoundChange(name, (), _one_of(self.rooms, generator))
+            recorded = self.rooms and generator.random() < RECORDED
+            return SoundChange(name, (), _one_of(self.rooms, generator) if recorded else None, seed)
         return SoundChange(name, self.options.band if name == "band" else ())
 
 

@@ -8,7 +8,7 @@ is ±1, and only `clip` and `mu_law` keep to it.
 from serein.audio.perturbation.codec import CODECS, encode
 from serein.audio.perturbation.line import amplify, band_limit, clip, mu_law, telephone
 from serein.audio.perturbation.noise import add_noise, pink_noise, white_noise
-from serein.audio.perturbation.room import read_response, reverberate
+from serein.audio.perturbation.room import made_response, read_response, reverberate
 from serein.audio.perturbation.tempo import change_pitch, change_speed, change_tempo, shift
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "change_tempo",
     "clip",
     "encode",
+    "made_response",
     "mu_law",
     "pink_noise",
     "read_response",

@@ -42,6 +42,33 @@ def read_response(source: Source, *, sampling_rate: int) -> Samples:
         return np.ascontiguousarray(np.concatenate(parts))
 
 
+def made_response(sampling_rate: int, generator: np.random.Generator) -> Samples:
+    """Make the impulse response of a room that is not there: noise that dies away.
+
+    The time in which it falls by 60 dB lies between 0.1 and 1.2 s. Source: Polack, "Playing
+    billiards in the concert hall: the mathematical foundations of geometrical room acoustics",
+    Applied Acoustics 38, 1993.
+
+    Parameters
+    ----------
+    sampling_rate
+        Hz.
+    generator
+        What is drawn comes from it.
+
+    Returns
+    -------
+    samples
+        float32 (n,), beginning with the direct sound.
+    """
+    seconds = generator.uniform(0.1, 1.2)
+    time = np.arange(round(seconds * sampling_rate)) / sampling_rate
+    tail = generator.standard_normal(len(time)) * 10.0 ** (-3.0 * time / seconds)
+    tail *= generator.uniform(0.02, 0.3)
+    tail[0] = 1.0
+    return tail.astype(np.float32)
+
+
 def reverberate(samples: Samples, sampling_rate: int, response: Samples) -> Samples:
     """Let speech sound in a room.
 
