@@ -275,6 +275,19 @@ def test_silence_at_the_ends_is_trimmed_and_the_rest_measured(seconds: float) ->
     assert len(whole.values) == 1 + (sound.size + 2 * silence.size - 400) // 160
 
 
+@pytest.mark.parametrize("skip", [0.0, 0.7])
+@pytest.mark.parametrize("trimmed", [0.0, 40.0])
+def test_span_is_what_the_features_are_of(skip: float, trimmed: float) -> None:
+    spec = FeatureSpec(kind="log_mel", skip=skip, trim_below_peak=trimmed)
+    samples = np.pad(speech_like(1.0, seed=2), (12_000, 20_000))
+    begin, end = spec.span(samples)
+    assert begin >= 16_000 * skip
+    assert (end - begin) / 16_000 == spec.extract(samples).duration
+    plain = replace(spec, skip=0.0, trim_below_peak=0.0)
+    expected = plain.extract(samples[begin:end])
+    np.testing.assert_array_equal(spec.extract(samples).values, expected.values)
+
+
 def test_digital_silence_has_the_level_of_the_floor() -> None:
     features = SPECS["log_mel"].extract(np.zeros(16_000, dtype=np.float32))
     assert features.level == -100.0

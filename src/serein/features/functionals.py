@@ -102,6 +102,26 @@ def functionals(short_term: ShortTerm, *, hop: float) -> FloatArray:
     return np.concatenate([part.ravel() for part in parts] + [rhythm]).astype(np.float32)
 
 
+def syllable_peaks(level: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
+    """Where syllables are loudest: the peaks of the level, smoothed, above its mean.
+
+    Parameters
+    ----------
+    level
+        dB in frames of 10 ms, shape (frames,), of a clip at the reference level.
+
+    Returns
+    -------
+    numpy.ndarray
+        Indexes of frames.
+    """
+    width = 7  # frames: smooth over less than a syllable
+    smooth = np.convolve(level, np.full(width, 1 / width), mode="same")
+    rise = (smooth[1:-1] > smooth[:-2]) & (smooth[1:-1] >= smooth[2:])
+    # Only peaks above the clip's mean level are syllables; the others are room and breath.
+    return np.flatnonzero(rise & (smooth[1:-1] > smooth.mean())) + 1
+
+
 def _quantiles(values: FloatArray, shares: tuple[float, ...]) -> FloatArray:
     """Linear quantiles over the first axis, shape (shares, columns).
 
@@ -164,11 +184,7 @@ def _rhythm(level: FloatArray, voiced: npt.NDArray[np.bool_], hop: float) -> Flo
     runs = np.array([b - a for a, b in pairwise(edges)], dtype=np.float64) * hop
     kinds = voiced[edges[:-1]]
     inside, outside = runs[kinds], runs[~kinds]
-    width = 7  # frames: smooth over less than a syllable
-    smooth = np.convolve(level, np.full(width, 1 / width), mode="same")
-    rise = (smooth[1:-1] > smooth[:-2]) & (smooth[1:-1] >= smooth[2:])
-    # Only peaks above the clip's mean level are syllables; the others are room and breath.
-    peaks = np.flatnonzero(rise & (smooth[1:-1] > smooth.mean()))
+    peaks = syllable_peaks(level)
     gaps = np.diff(peaks) * hop
     values = [
         np.log(duration),

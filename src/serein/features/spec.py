@@ -212,11 +212,8 @@ class FeatureSpec:
             Mono at :attr:`sampling_rate`, shape (n,), finite; may be empty or silent.
         """
         rate = self.sampling_rate
-        spare = max(0, samples.size - int(self.minimum_duration * rate))
-        samples = samples[min(int(self.skip * rate), spare) :]
-        if self.trim_below_peak:
-            begin, end = active_span(samples, rate, below_peak=self.trim_below_peak)
-            samples = samples[begin:end]
+        begin, end = self.span(samples)
+        samples = samples[begin:end]
         level = active_level(samples, rate)
         if np.isfinite(level):
             samples = samples * np.float32(10.0 ** ((REFERENCE_LEVEL - level) / 20.0))
@@ -226,6 +223,22 @@ class FeatureSpec:
             samples = np.pad(samples, (0, shortage))
         values = self._describe(samples.astype(np.float32, copy=False))
         return Features(self._finished(values), max(float(level), -100.0), duration)
+
+    def span(self, samples: FloatArray) -> tuple[int, int]:
+        """The part of a clip that the features are of, as indexes for ``samples[begin:end]``.
+
+        Parameters
+        ----------
+        samples
+            As for :meth:`extract`.
+        """
+        rate = self.sampling_rate
+        spare = max(0, samples.size - int(self.minimum_duration * rate))
+        skipped = min(int(self.skip * rate), spare)
+        if not self.trim_below_peak:
+            return skipped, samples.size
+        begin, end = active_span(samples[skipped:], rate, below_peak=self.trim_below_peak)
+        return skipped + begin, skipped + end
 
     def pad(self, normalized: FloatArray) -> FloatArray:
         """Normalised features as a model of fixed length takes them; others as they are.
