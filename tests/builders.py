@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from serein.bundle import CARD_FILE, Graph, Manifest, Mode, Normalization, sha256_of
+from serein.corpora.recordings import Half, half_of
 from serein.features import FeatureSpec
 
 FloatArray = npt.NDArray[np.float32]
+Shapes = dict[str, list[str | int]]
 
 LABELS = ("angry", "happy", "neutral", "sad")
 EMBEDDING = 8
@@ -64,6 +67,12 @@ def speech_like(
     return _peak(sound + 1e-3 * generator.standard_normal(time.size), level)
 
 
+def recording_names(half: Half, number: int) -> list[str]:
+    """So many names of recordings, without an ending, that fall into one half."""
+    names = (str(one) for one in count(1))
+    return list(islice((name for name in names if half_of(Path(name)) == half), number))
+
+
 def build_bundle(
     folder: Path,
     *,
@@ -72,21 +81,29 @@ def build_bundle(
     seed: int = 0,
     sex: bool = True,
     embedding: bool = True,
-    relative: bool = True,
+    speech: bool = False,
+    described: bool = True,
     features: FeatureSpec | None = None,
     minimum_confidence: float = 0.3,
     label_set: str | None = None,
 ) -> Path:
     """Make a bundle whose graph pools mean and deviation over time, and is linear from there.
 
-    The one graph serves both modes, as that of a trained network does: ``relative`` says whether
-    it also takes the features relative to the speaker. It gives the weights of an attention over
-    the frames beside the rest.
+    The one graph serves both modes, as that of a trained network does: ``described`` says whether
+    it knows a speaker by descriptions of clips, which are the pooled values in deviations. It gives
+    the weights of an attention over the frames beside the rest. With ``speech`` it takes what
+    varies over time for speech.
     """
     spec = features or FeatureSpec(kind="log_mel", bands=24)
     folder.mkdir(parents=True, exist_ok=True)
     graph = _pooling_graph(
-        spec, len(labels), seed=seed, sex=sex, embedding=embedding, relative=relative
+        spec,
+        len(labels),
+        seed=seed,
+        sex=sex,
+        embedding=embedding,
+        speech=speech,
+        described=described,
     )
     onnx.save(graph, folder / "model.onnx")
     files: dict[Mode, str] = {"unknown": "model.onnx", "enrolled": "model.onnx"}
@@ -182,10 +199,16 @@ def _head(
 
 
 def _pooling_graph(
-    spec: FeatureSpec, labels: int, *, seed: int, sex: bool, embedding: bool, relative: bool
+    spec: FeatureSpec,
+    labels: int,
+    *,
+    seed: int,
+    sex: bool,
+    embedding: bool,
+    speech: bool,
+    described: bool,
 ) -> onnx.ModelProto:
     generator = np.random.default_rng(seed)
-    shape: list[str | int] = ["clips", "frames", spec.dimensions]
     heads = {"logits": labels}
     if sex:
         heads["sex"] = 2
@@ -194,16 +217,18 @@ def _pooling_graph(
     clips = _normalized(spec)
     pooled = np.stack([np.r_[clip.mean(axis=0), clip.std(axis=0)] for clip in clips])
     centre = pooled.mean(axis=0)
-    centred = pooled - centre
-    if relative:  # of which nothing is to come where the speaker is unknown, and it is zero
-        centred = np.concatenate([centred, centred[:, : spec.dimensions]], axis=1)
-        centre = np.concatenate([centre, np.zeros(spec.dimensions, dtype=np.float32)])
+    # As in a trained network a description is of unit variance, but for what hardly varies.
+    spread = np.maximum(pooled.std(axis=0), 0.1)
+    judged = (pooled - centre) / spread
+    if described:  # of which nothing is to come where the speaker is unknown, and it is zero
+        judged = np.concatenate([judged, judged, np.linspace(-1, 1, len(clips))[:, None]], axis=1)
     constants: dict[str, npt.NDArray[Any] | np.generic] = {
         "tiny": np.float32(1e-6),
         "centre": centre.astype(np.float32),
+        "spread": spread.astype(np.float32),
     }
     for head, width in heads.items():
-        constants[f"{head}_weights"] = _head(centred, width, generator)
+        constants[f"{head}_weights"] = _head(judged, width, generator)
     node = helper.make_node
     nodes = [
         node("ReduceMean", ["features"], ["mean_row"], axes=[1], keepdims=1),
@@ -218,22 +243,43 @@ def _pooling_graph(
         node("Softmax", ["loudness"], ["attention"], axis=1),
     ]
     constants |= {"time_axis": np.array([1]), "last_axis": np.array([2])}
-    parts, inputs = ["mean", "deviation"], ["features"]
-    if relative:
-        nodes.append(node("ReduceMean", ["relative"], ["relative_mean"], axes=[1], keepdims=0))
-        parts, inputs = [*parts, "relative_mean"], [*inputs, "relative"]
-    nodes.append(node("Concat", parts, ["pooled"], axis=1))
-    nodes.append(node("Sub", ["pooled", "centre"], ["centred"]))
-    nodes += [node("MatMul", ["centred", f"{head}_weights"], [head]) for head in heads]
-    outputs = [
-        *(
-            helper.make_tensor_value_info(head, TensorProto.FLOAT, ["clips", width])
-            for head, width in heads.items()
-        ),
-        helper.make_tensor_value_info("attention", TensorProto.FLOAT, ["clips", "frames"]),
+    nodes += [
+        node("Concat", ["mean", "deviation"], ["pooled"], axis=1),
+        node("Sub", ["pooled", "centre"], ["centred"]),
+        node("Div", ["centred", "spread"], ["description"]),
     ]
-    given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in inputs]
-    return _model(nodes, given, outputs, constants)
+    inputs: Shapes = {"features": ["clips", "frames", spec.dimensions]}
+    outputs: Shapes = {head: ["clips", size] for head, size in heads.items()}
+    outputs["attention"] = ["clips", "frames"]
+    if described:
+        size: list[str | int] = ["clips", 2 * spec.dimensions]
+        inputs |= {"center": size, "scale": size, "level": ["clips"]}
+        outputs["description"] = size
+        constants["unit"] = np.float32(6.0)
+        nodes += _comparison()
+    told = "judged" if described else "description"
+    nodes += [node("MatMul", [told, f"{head}_weights"], [head]) for head in heads]
+    if speech:
+        constants |= {"half": np.float32(0.5), "steepness": np.float32(20.0)}
+        nodes += [
+            node("ReduceMean", ["deviation"], ["variation"], axes=[1], keepdims=0),
+            node("Sub", ["variation", "half"], ["beyond_half"]),
+            node("Mul", ["beyond_half", "steepness"], ["speech"]),
+        ]
+        outputs["speech"] = ["clips"]
+    return _model(nodes, inputs, outputs, constants)
+
+
+def _comparison() -> list[onnx.NodeProto]:
+    """From a description, and beside it that of the speaker, to what is judged."""
+    node = helper.make_node
+    return [
+        node("Sub", ["description", "center"], ["apart"]),
+        node("Mul", ["apart", "scale"], ["relative"]),
+        node("Unsqueeze", ["level", "time_axis"], ["level_row"]),
+        node("Div", ["level_row", "unit"], ["louder"]),
+        node("Concat", ["description", "relative", "louder"], ["judged"], axis=1),
+    ]
 
 
 def _row_graph(spec: FeatureSpec, labels: int, *, seed: int) -> onnx.ModelProto:
@@ -245,23 +291,28 @@ def _row_graph(spec: FeatureSpec, labels: int, *, seed: int) -> onnx.ModelProto:
         helper.make_node("Sub", ["bounded", "centre"], ["centred"]),
         helper.make_node("MatMul", ["centred", "weights"], ["logits"]),
     ]
-    inputs = [
-        helper.make_tensor_value_info("features", TensorProto.FLOAT, ["clips", spec.dimensions])
-    ]
-    outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["clips", labels])]
+    inputs: Shapes = {"features": ["clips", spec.dimensions]}
+    outputs: Shapes = {"logits": ["clips", labels]}
     return _model(nodes, inputs, outputs, {"weights": weights, "centre": centre})
 
 
 def _model(
     nodes: list[onnx.NodeProto],
-    inputs: list[onnx.ValueInfoProto],
-    outputs: list[onnx.ValueInfoProto],
+    inputs: Shapes,
+    outputs: Shapes,
     constants: Mapping[str, npt.NDArray[Any] | np.generic],
 ) -> onnx.ModelProto:
     initializers = [
         numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
     ]
-    graph = helper.make_graph(nodes, "tiny", inputs, outputs, initializers)
+    given, found = (
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, size)
+            for name, size in part.items()
+        ]
+        for part in (inputs, outputs)
+    )
+    graph = helper.make_graph(nodes, "tiny", given, found, initializers)
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9, producer_name="tests"
     )

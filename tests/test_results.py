@@ -41,6 +41,7 @@ def test_the_object_for_json_is_the_promised_one(prediction: Prediction) -> None
         "confidence": 0.35,
         "probabilities": PROBABILITIES,
         "sex": {"female": 0.75, "male": 0.25},
+        "speech": None,
         "decided": False,
         "warnings": [{"code": "noisy", "message": "It is noisy."}],
         "duration": 2.5,

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from serein.errors import SereinError
+from serein.explanation import Explanation
 from serein.labels import regroup
 
 
@@ -109,6 +110,10 @@ class Prediction(_Portable):
     label_set
         Name of the label set whose classes the labels are, such as ``esd``; None where they are
         canonical emotions.
+    speech
+        Probability that the recording is speech at all, or None where the model does not judge it.
+    explanation
+        What the model attended to and how the voice sounds, where it was asked for.
     """
 
     label: str
@@ -122,6 +127,8 @@ class Prediction(_Portable):
     file: str | None = None
     enrolled: bool = False
     label_set: str | None = None
+    speech: float | None = None
+    explanation: Explanation | None = None
 
     def view(self, name: str) -> LabelView:
         """The same judgement in another label view.
@@ -140,17 +147,21 @@ class Prediction(_Portable):
 
     def as_dict(self) -> dict[str, Any]:
         """The object that ``serein predict --json`` prints."""
-        return {
+        values = {
             "file": self.file,
             "label": self.label,
             "confidence": self.confidence,
             "probabilities": dict(self.probabilities),
             "sex": None if self.sex is None else dict(self.sex),
+            "speech": self.speech,
             "decided": self.decided,
             "warnings": [warning.as_dict() for warning in self.warnings],
             "duration": self.duration,
             "model": self.model,
         }
+        if self.explanation is not None:
+            values["explanation"] = self.explanation.as_dict()
+        return values
 
 
 def most_probable(probabilities: Mapping[str, float]) -> tuple[str, float]:

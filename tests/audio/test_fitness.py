@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 import soxr
 
-from serein.audio import Recording, Thresholds, decode, inspect
+from serein.audio import Recording, Thresholds, decode, inspect, inspect_speech
 from tests.audio.sounds import RATE, Array, encoded, voice
 
 GENERATOR = np.random.default_rng(2)
@@ -84,6 +84,15 @@ def test_limits_are_exclusive() -> None:
 
 def test_a_model_of_eight_kilohertz_has_no_narrow_band() -> None:
     assert inspect(decode((GOOD, RATE), sampling_rate=8_000)) == ()
+
+
+def test_speech_is_doubted_under_the_threshold() -> None:
+    assert inspect_speech(1.0) == inspect_speech(0.5) == ()
+    (warning,) = inspect_speech(0.4999)
+    assert warning.code == "no_speech"
+    strict = Thresholds(speech_probability=0.9)
+    (warning,) = inspect_speech(0.5, thresholds=strict)
+    assert "50%, under 90%" in warning.message
 
 
 def test_what_the_model_does_not_listen_to_may_be_missing() -> None:

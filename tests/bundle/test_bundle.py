@@ -21,11 +21,12 @@ from serein.bundle import (
     CARD_FILE,
     DEFAULT_BUNDLE,
     Bundle,
+    Voice,
     available_bundles,
     find_bundle,
     sha256_of,
 )
-from serein.bundle import bundle as bundle_module
+from serein.bundle import files as files_module
 from serein.errors import ArgumentInvalid, BundleInvalid
 from tests.builders import EMBEDDING, LABELS, build_bundle, build_classical_bundle
 
@@ -61,6 +62,20 @@ def random_clips(lengths: list[int], dimensions: int = 24, seed: int = 0) -> lis
     return [
         generator.standard_normal((length, dimensions)).astype(np.float32) for length in lengths
     ]
+
+
+def voice_of(bundle: Bundle, clips: int, *, seed: int = 0) -> Voice:
+    """A speaker about whom something is known, with a level for each of so many clips."""
+    generator = np.random.default_rng([seed, 1])
+    return Voice(
+        generator.normal(0, 0.5, bundle.profile_size).astype(np.float32),
+        generator.uniform(0.8, 1.5, bundle.profile_size).astype(np.float32),
+        generator.uniform(-6, 6, clips).astype(np.float32),
+    )
+
+
+def _only(speaker: Voice | None, clips: list[int]) -> Voice | None:
+    return None if speaker is None else replace(speaker, levels=speaker.levels[clips])
 
 
 def test_bundle_is_loaded_by_its_folder(original: Path) -> None:
@@ -285,16 +300,13 @@ def test_clips_of_a_batch_are_judged_as_each_alone(
     bundle: Bundle, lengths: list[int], seed: int, enrolled: bool, data: st.DataObject
 ) -> None:
     clips = random_clips(lengths, seed=seed)
-    relative = random_clips(lengths, seed=seed + 1)
+    speaker = voice_of(bundle, len(clips), seed=seed) if enrolled else None
     order = data.draw(st.permutations(range(len(clips))))
-    together = bundle.run(
-        [clips[index] for index in order],
-        relative=[relative[index] for index in order] if enrolled else None,
-    )
+    together = bundle.run([clips[index] for index in order], speaker=_only(speaker, order))
     assert together.attention is not None
     for row, index in enumerate(order):
-        alone = bundle.run([clips[index]], relative=[relative[index]] if enrolled else None)
-        for name in ("logits", "sex", "embedding", "attention"):
+        alone = bundle.run([clips[index]], speaker=_only(speaker, [index]))
+        for name in ("logits", "sex", "embedding", "attention", "description"):
             found, expected = getattr(together, name)[row], getattr(alone, name)[0]
             np.testing.assert_allclose(found, expected, atol=1e-5, rtol=1e-5)
         assert together.attention[row].shape == (lengths[index],)
@@ -378,6 +390,24 @@ def test_a_graph_with_lengths_is_run_on_all_clips_at_once(folder: Path) -> None:
         np.testing.assert_allclose(alone.logits[0], together.logits[row], atol=1e-6)
 
 
+def test_attention_in_steps_of_several_frames_is_cut_with_its_clip(folder: Path) -> None:
+    graph = masked_graph()
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = ["fine" if name == "attention" else name for name in names]
+    for name, value in (("begin", 0), ("end", 1000), ("axis", 1), ("stride", 3)):
+        graph.initializer.append(numpy_helper.from_array(np.array([value]), name))
+    slice_inputs = ["fine", "begin", "end", "axis", "stride"]
+    graph.node.append(helper.make_node("Slice", slice_inputs, ["attention"]))
+    bundle = put_graph(folder, graph, frames=40, masked=True)
+    lengths = [3, 18, 1, 9]
+    attention = bundle.run(random_clips(lengths)).attention
+    assert attention is not None
+    assert [len(weights) for weights in attention] == [1, 6, 1, 3]
+    for weights, length in zip(attention, lengths, strict=True):
+        np.testing.assert_allclose(weights, 1 / length)
+
+
 def test_clips_of_a_graph_of_fixed_length_are_filled_up_with_zeros(folder: Path) -> None:
     weights = np.random.default_rng(3).normal(size=(12 * 24, 4)).astype(np.float32)
     nodes = [
@@ -396,7 +426,7 @@ def test_clips_of_a_graph_of_fixed_length_are_filled_up_with_zeros(folder: Path)
     )
     bundle = put_graph(folder, graph, frames=12)
     clips = random_clips([12, 1, 5])
-    found = bundle.run(clips, relative=clips, mode="enrolled").logits
+    found = bundle.run(clips, mode="enrolled").logits
     for row, clip in enumerate(clips):
         whole = np.zeros((12, 24), dtype=np.float32)
         whole[: len(clip)] = clip
@@ -408,19 +438,84 @@ def test_clips_of_a_graph_of_fixed_length_are_filled_up_with_zeros(folder: Path)
 
 def test_unknown_speaker_is_one_with_zeros(bundle: Bundle) -> None:
     clips = random_clips([5, 9])
-    zeros = [np.zeros_like(clip) for clip in clips]
-    unknown = bundle.run(clips).logits
-    np.testing.assert_array_equal(bundle.run(clips, relative=zeros).logits, unknown)
-    assert np.abs(bundle.run(clips, relative=clips).logits - unknown).max() > 0.1
+    nothing = np.zeros(bundle.profile_size, dtype=np.float32)
+    unknown = bundle.run(clips)
+    nobody = bundle.run(clips, speaker=Voice(nothing, nothing, nothing[:2]))
+    np.testing.assert_array_equal(nobody.logits, unknown.logits)
+    somebody = bundle.run(clips, speaker=voice_of(bundle, 2))
+    assert np.abs(somebody.logits - unknown.logits).max() > 0.1
+    assert somebody.description is not None
+    assert unknown.description is not None
+    np.testing.assert_array_equal(somebody.description, unknown.description)
 
 
-def test_bundle_says_whether_it_takes_the_relative_features(bundle: Bundle, tmp_path: Path) -> None:
-    plain = Bundle.load(build_bundle(tmp_path / "plain", relative=False))
-    assert bundle.takes_relative("unknown")
-    assert bundle.takes_relative("enrolled")
-    assert not plain.takes_relative("enrolled")
+def test_all_that_is_known_of_a_speaker_counts(bundle: Bundle) -> None:
     clips = random_clips([5, 9])
-    np.testing.assert_array_equal(plain.run(clips, relative=clips).logits, plain.run(clips).logits)
+    voice = voice_of(bundle, 2)
+    before = bundle.run(clips, speaker=voice).logits
+    for name in ("center", "scale", "levels"):
+        other: dict[str, Any] = {name: getattr(voice, name) + np.float32(1.5)}
+        after = bundle.run(clips, speaker=replace(voice, **other)).logits
+        assert (np.abs(after - before).max(axis=1) > 0.01).all()
+
+
+def test_bundle_says_how_it_knows_a_speaker(bundle: Bundle, tmp_path: Path) -> None:
+    plain = Bundle.load(build_bundle(tmp_path / "plain", described=False))
+    rows = Bundle.load(build_classical_bundle(tmp_path / "rows"))
+    assert [one.describes for one in (bundle, plain, rows)] == [True, False, False]
+    # Mean and deviation of each of 24 bands, or the features themselves.
+    assert bundle.profile_size == 48
+    assert plain.profile_size == 24
+    assert rows.profile_size == rows.manifest.features.dimensions
+    clips = random_clips([5, 9])
+    told = plain.run(clips, speaker=voice_of(plain, 2))
+    np.testing.assert_array_equal(told.logits, plain.run(clips).logits)
+    assert told.description is None
+
+
+def forget_the_center(graph: onnx.GraphProto) -> None:
+    del graph.input[[one.name for one in graph.input].index("center")]
+    for node in graph.node:
+        node.input[:] = ["description" if name == "center" else name for name in node.input]
+
+
+def take_any_size(graph: onnx.GraphProto) -> None:
+    (center,) = (one for one in graph.input if one.name == "center")
+    center.type.tensor_type.shape.dim[1].dim_param = "size"
+
+
+def take_a_number(graph: onnx.GraphProto) -> None:
+    (center,) = (one for one in graph.input if one.name == "center")
+    del center.type.tensor_type.shape.dim[1]
+
+
+@pytest.mark.parametrize("damage", [forget_the_center, take_any_size, take_a_number])
+def test_description_that_nothing_can_be_compared_with_is_refused(
+    folder: Path, damage: Callable[[onnx.GraphProto], None]
+) -> None:
+    graph = onnx.load(folder / "model.onnx").graph
+    damage(graph)
+    bundle = put_graph(folder, graph)
+    with pytest.raises(BundleInvalid, match="describes clips and takes no center of them: export"):
+        bundle.profile_size  # noqa: B018
+    with pytest.raises(BundleInvalid, match="describes clips and takes no center of them: export"):
+        bundle.run(random_clips([10]))
+
+
+def test_description_of_another_size_than_its_center_is_refused(folder: Path) -> None:
+    graph = onnx.load(folder / "model.onnx").graph
+    graph.node.append(helper.make_node("Concat", ["description"] * 2, ["longer"], axis=1))
+    (output,) = (one for one in graph.output if one.name == "description")
+    for node in graph.node:
+        names = node.output if "description" in node.output else []
+        names[:] = ["short" for _ in names]
+        if "longer" in node.output:
+            node.output[:] = ["description"]
+        node.input[:] = ["short" if name == "description" else name for name in node.input]
+    output.type.tensor_type.shape.dim[1].dim_value = 96
+    bundle = put_graph(folder, graph)
+    with pytest.raises(BundleInvalid, match=r"description of shape \(96,\) for a clip; \(48,\) is"):
+        bundle.run(random_clips([10]))
 
 
 def test_random_lengths_do_give_different_logits(bundle: Bundle) -> None:
@@ -436,9 +531,31 @@ def test_outputs_are_there_as_the_graph_has_them(tmp_path: Path, bundle: Bundle)
     assert full.sex.shape == (2, 2)
     assert full.embedding is not None
     assert full.embedding.shape == (2, EMBEDDING)
+    assert full.speech is None
+    assert not bundle.tells_speech
     bare = Bundle.load(build_bundle(tmp_path / "bare", sex=False, embedding=False)).run(clips)
     assert bare.sex is None
     assert bare.embedding is None
+    hearing = Bundle.load(build_bundle(tmp_path / "hearing", speech=True))
+    assert hearing.tells_speech
+    speech = hearing.run(clips).speech
+    assert speech is not None
+    assert speech.shape == (2,)
+    for row, clip in enumerate(clips):
+        alone = hearing.run([clip]).speech
+        assert alone is not None
+        assert alone[0] == pytest.approx(speech[row], abs=1e-5)
+
+
+def test_speech_is_one_number_for_a_clip(folder: Path) -> None:
+    model = onnx.load(folder / "model.onnx")
+    model.graph.node.append(helper.make_node("Identity", ["sex"], ["speech"]))
+    model.graph.output.append(helper.make_tensor_value_info("speech", TensorProto.FLOAT, None))
+    onnx.save(model, folder / "model.onnx")
+    checksum = sha256_of(folder / "model.onnx")
+    rewrite(folder, lambda v: [g.update(sha256=checksum) for g in v["graphs"].values()])
+    with pytest.raises(BundleInvalid, match=r"gives speech of shape \(2,\) for a clip; one number"):
+        Bundle.load(folder).run(random_clips([10]))
 
 
 def test_rows_without_time_are_judged_as_each_alone(tmp_path: Path) -> None:
@@ -480,7 +597,7 @@ def test_bundles_of_the_package_are_found_by_name(
     for name in ("alpha", DEFAULT_BUNDLE, "zeta"):
         build_bundle(tmp_path / name, name=name)
     (tmp_path / "no-bundle").mkdir()
-    monkeypatch.setattr(bundle_module, "_packaged", lambda: tmp_path)
+    monkeypatch.setattr(files_module, "_packaged", lambda: tmp_path)
     assert list(available_bundles()) == [DEFAULT_BUNDLE, "alpha", "zeta"]
     assert find_bundle("zeta") == tmp_path / "zeta"
     assert Bundle.load("zeta").manifest.name == "zeta"
@@ -492,7 +609,7 @@ def test_bundles_of_the_package_are_found_by_name(
 def test_installation_without_bundles_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundle_module, "_packaged", lambda: tmp_path / "nothing")
+    monkeypatch.setattr(files_module, "_packaged", lambda: tmp_path / "nothing")
     assert available_bundles() == {}
     with pytest.raises(BundleInvalid, match="none in this installation") as caught:
         Bundle.load()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 
 from serein.bundle import MODES, Graph, Manifest, Normalization
 from serein.errors import BundleInvalid
+from serein.explanation import Prosody
 from serein.features import FeatureSpec
+from serein.features.prosody import ProsodyReference
 
 positive = st.floats(2.0**-100, 2.0**100, width=32)
 anything = st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -111,3 +114,32 @@ def test_numbers_are_written_as_a_person_would(tmp_path: Path) -> None:
     assert values["normalization"]["std"] == [0.3]
     assert values["format"] == "serein-bundle"
     assert values["name"] == "ünïcode"
+
+
+def test_prosody_of_the_training_speakers_survives_and_may_be_absent(tmp_path: Path) -> None:
+    women = ProsodyReference(30, Prosody(pitch=211.5, tempo=4.25), {"pitch": 3.5, "tempo": 20.0})
+    replace(manifest([0.0], [1.0]), prosody={"female": women}).write(tmp_path)
+    assert Manifest.read(tmp_path).prosody == {"female": women}
+    path = tmp_path / "manifest.json"
+    values = json.loads(path.read_text(encoding="utf-8"))
+    del values["prosody"]
+    path.write_text(json.dumps(values), encoding="utf-8")
+    assert Manifest.read(tmp_path).prosody == {}
+
+
+@pytest.mark.parametrize(
+    ("prosody", "told"),
+    [
+        ([], "prosody must be a table"),
+        ({"child": {}}, "female and male, not of 'child'"),
+        ({"female": {"clips": 1}}, "'spread'"),
+        ({"male": {"clips": 1, "usual": {"pitch": -1.0}, "spread": {}}}, "from 0 on"),
+    ],
+)
+def test_damaged_prosody_is_refused(tmp_path: Path, prosody: Any, told: str) -> None:
+    manifest([0.0], [1.0]).write(tmp_path)
+    path = tmp_path / "manifest.json"
+    values = json.loads(path.read_text(encoding="utf-8")) | {"prosody": prosody}
+    path.write_text(json.dumps(values), encoding="utf-8")
+    with pytest.raises(BundleInvalid, match=told):
+        Manifest.read(tmp_path)

@@ -12,7 +12,7 @@ from tests.builders import build_bundle, build_classical_bundle
 
 BUILDERS: dict[str, Callable[[Path], Path]] = {
     "network": build_bundle,
-    "plain": partial(build_bundle, relative=False),
+    "plain": partial(build_bundle, described=False),
     "classical": build_classical_bundle,
 }
 

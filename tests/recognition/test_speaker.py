@@ -15,10 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import serein
-from serein.bundle import Normalization
+from serein.bundle import Bundle, Normalization, Output, Voice
 from serein.errors import ArgumentInvalid, NotFound, ProfileInvalid
 from serein.features import Features
-from serein.recognition import ClipStatistics, Recognizer, Reference, SpeakerProfile
+from serein.recognition import (
+    ClipStatistics,
+    Recognizer,
+    Reference,
+    SpeakerProfile,
+    clip_statistics,
+    judge,
+    make_profile,
+)
 from serein.recognition.speaker import LIMIT
 from tests.builders import PRIOR_CLIPS, build_bundle, speech_like
 
@@ -50,6 +58,11 @@ def clips() -> list[tuple[FloatArray, int]]:
 @pytest.fixture
 def profile(recognizer: Recognizer, clips: list[tuple[FloatArray, int]]) -> SpeakerProfile:
     return recognizer.enroll(clips)
+
+
+@pytest.fixture
+def profile_of_either(either: Recognizer, clips: list[tuple[FloatArray, int]]) -> SpeakerProfile:
+    return either.enroll(clips)
 
 
 def numbers(recognizer: Recognizer, source: Any, profile: SpeakerProfile | None) -> list[float]:
@@ -182,36 +195,160 @@ def test_profile_changes_the_judgement_and_says_so(
     assert np.abs(np.array(numbers(either, clips[0], profile)) - unknown).max() > 0.01
 
 
+def compared_by_features(bundle: Bundle, clip: Features, others: list[Features]) -> Output:
+    """What the graph for enrolled speakers gives, its input written out."""
+    response, prior = bundle.manifest.features.gain_response, bundle.manifest.normalization
+    weight = len(others) / (len(others) + PRIOR_CLIPS)
+    level = np.mean([other.level for other in others])
+    raised = [other.values + (other.level - level) * response for other in others]
+    mean = np.mean([rows.mean(axis=0) for rows in raised], axis=0)
+    variance = np.mean([((rows - mean) ** 2).mean(axis=0) for rows in raised], axis=0)
+    std = np.sqrt(weight * variance + (1 - weight) * prior.std**2)
+    center = weight * mean + (1 - weight) * prior.mean
+    values = clip.values + weight * (clip.level - level) * response
+    inputs = np.clip((values - center) / std, -LIMIT, LIMIT).astype(np.float32)
+    return bundle.run([inputs], mode="enrolled")
+
+
+def compared_by_descriptions(bundle: Bundle, clip: Features, others: list[Features]) -> Output:
+    """The same of a model that describes clips."""
+    prior = bundle.manifest.normalization
+    plain = [np.clip((c.values - prior.mean) / prior.std, -LIMIT, LIMIT) for c in (clip, *others)]
+    descriptions = bundle.run(plain).description
+    assert descriptions is not None
+    weight = len(others) / (len(others) + PRIOR_CLIPS)
+    scale = 1 / np.sqrt(weight * descriptions[1:].var(axis=0) + 1 - weight)
+    level = weight * (clip.level - np.mean([other.level for other in others]))
+    voice = Voice(
+        weight * descriptions[1:].mean(axis=0), scale, np.array([level], dtype=np.float32)
+    )
+    return bundle.run(plain[:1], speaker=voice, mode="enrolled")
+
+
 def test_enrolled_judgement_uses_its_own_graph_and_temperature(
     either: Recognizer, clips: list[tuple[FloatArray, int]]
 ) -> None:
-    profile = either.enroll(clips)
-    manifest = either.bundle.manifest
-    weight = len(clips) / (len(clips) + PRIOR_CLIPS)
-    clip = manifest.features.extract(clips[1][0])
-    values = clip.values + weight * (clip.level - profile.level) * manifest.features.gain_response
-    prior = manifest.normalization
-    mean = weight * profile.mean + (1 - weight) * prior.mean
-    variance = weight * profile.variance + (1 - weight) * prior.std**2
-    std = np.sqrt(np.maximum(variance, 1e-4 * prior.std**2))
-    inputs = np.clip((values - mean) / std, -LIMIT, LIMIT).astype(np.float32)
-    if either.bundle.takes_relative("enrolled"):
-        plain = np.clip((clip.values - prior.mean) / prior.std, -LIMIT, LIMIT)
-        output = either.bundle.run([plain], relative=[inputs], mode="enrolled")
-    else:
-        output = either.bundle.run([inputs], mode="enrolled")
-    logits = output.logits[0].astype(np.float64)
-    powers = np.exp(logits / manifest.graphs["enrolled"].temperature)
-    np.testing.assert_allclose(numbers(either, clips[1], profile), powers / powers.sum(), atol=1e-4)
+    bundle = either.bundle
+    others = [bundle.manifest.features.extract(samples) for samples, _ in clips]
+    compared = compared_by_descriptions if bundle.describes else compared_by_features
+    logits = compared(bundle, others[1], others).logits[0].astype(np.float64)
+    powers = np.exp(logits / bundle.manifest.graphs["enrolled"].temperature)
+    found = numbers(either, clips[1], either.enroll(clips))
+    np.testing.assert_allclose(found, powers / powers.sum(), atol=1e-4)
+
+
+def test_batch_of_a_speaker_is_judged_as_its_clips_alone(
+    either: Recognizer, clips: list[tuple[FloatArray, int]], profile_of_either: SpeakerProfile
+) -> None:
+    bundle = either.bundle
+    # More than a graph is given at once, of unlike lengths and levels.
+    features = [
+        bundle.manifest.features.extract(samples[400 * n :])
+        for samples, _ in clips
+        for n in range(6)
+    ]
+    together = judge(bundle, features, speaker=profile_of_either)
+    for one, clip in zip(together, features, strict=True):
+        (alone,) = judge(bundle, [clip], speaker=profile_of_either)
+        np.testing.assert_allclose(one.probabilities, alone.probabilities, atol=1e-5)
+
+
+def test_order_of_the_enrolled_clips_does_not_matter(
+    either: Recognizer, clips: list[tuple[FloatArray, int]], profile_of_either: SpeakerProfile
+) -> None:
+    turned = either.enroll(clips[::-1])
+    np.testing.assert_allclose(turned.mean, profile_of_either.mean, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(turned.variance, profile_of_either.variance, rtol=1e-4, atol=1e-5)
+
+
+def test_description_of_a_clip_knows_nothing_of_a_profile(
+    recognizer: Recognizer, clips: list[tuple[FloatArray, int]], profile: SpeakerProfile
+) -> None:
+    """Or profiles of enrolled clips would be other ones than those of the same clips before."""
+    clip = recognizer.bundle.manifest.features.extract(clips[0][0])
+    (unknown,) = judge(recognizer.bundle, [clip])
+    (enrolled,) = judge(recognizer.bundle, [clip], speaker=profile)
+    assert unknown.description is not None
+    assert enrolled.description is not None
+    np.testing.assert_array_equal(unknown.description, enrolled.description)
+
+
+def test_profile_of_descriptions_is_their_mean_and_variance(
+    recognizer: Recognizer, clips: list[tuple[FloatArray, int]]
+) -> None:
+    bundle = recognizer.bundle
+    features = [bundle.manifest.features.extract(samples) for samples, _ in clips]
+    voices = clip_statistics(bundle, features)
+    found = make_profile(bundle, voices)
+    descriptions = np.array([one.description for one in judge(bundle, features)])
+    assert np.ptp([clip.level for clip in features]) > 6  # of which a description is not told
+    np.testing.assert_allclose(found.mean, descriptions.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(found.variance, descriptions.var(axis=0), atol=1e-5)
+    assert found.clips == len(clips)
+    assert found.level == pytest.approx(np.mean([clip.level for clip in features]))
+    assert found.mean.size == bundle.profile_size
+    with pytest.raises(ArgumentInvalid, match="at least one clip"):
+        make_profile(bundle, clip_statistics(bundle, []))
+
+
+def test_statistics_of_other_models_are_those_of_their_features(
+    folders: dict[str, Path], clips: list[tuple[FloatArray, int]]
+) -> None:
+    for name in ("plain", "classical"):
+        bundle = Bundle.load(folders[name])
+        features = [bundle.manifest.features.extract(samples) for samples, _ in clips]
+        for found, clip in zip(clip_statistics(bundle, features), features, strict=True):
+            expected = ClipStatistics.of(clip)
+            np.testing.assert_array_equal(found.mean, expected.mean)
+            np.testing.assert_array_equal(found.square, expected.square)
+        assert bundle.profile_size == bundle.manifest.features.dimensions
+
+
+def test_profile_of_a_speaker_like_all_others_compares_with_all_others(
+    recognizer: Recognizer, clips: list[tuple[FloatArray, int]]
+) -> None:
+    """Zero mean and unit variance is what all training clips have, however many are of one."""
+    clip = recognizer.bundle.manifest.features.extract(clips[0][0])
+    size = recognizer.bundle.profile_size
+    average = SpeakerProfile(
+        recognizer.bundle.fingerprint,
+        1,
+        clip.level,
+        np.zeros(size, dtype=np.float32),
+        np.ones(size, dtype=np.float32),
+    )
+    few, many = (
+        judge(recognizer.bundle, [clip], speaker=replace(average, clips=count))[0].probabilities
+        for count in (1, 1000)
+    )
+    np.testing.assert_allclose(few, many, atol=1e-6)
 
 
 def test_gain_of_the_microphone_cancels_where_all_clips_have_it(
-    recognizer: Recognizer, clips: list[tuple[FloatArray, int]]
+    either: Recognizer, clips: list[tuple[FloatArray, int]]
 ) -> None:
     half = [(samples * np.float32(0.5), rate) for samples, rate in clips]
-    before = numbers(recognizer, clips[2], recognizer.enroll(clips))
-    after = numbers(recognizer, half[2], recognizer.enroll(half))
+    before = numbers(either, clips[2], either.enroll(clips))
+    after = numbers(either, half[2], either.enroll(half))
     np.testing.assert_allclose(after, before, atol=1e-3)
+
+
+def test_clip_is_compared_by_its_level_beside(
+    recognizer: Recognizer, clips: list[tuple[FloatArray, int]], profile: SpeakerProfile
+) -> None:
+    """What a gain changes of a clip is a gain's share of the profile's weight, and no more."""
+    bundle = recognizer.bundle
+    clip = bundle.manifest.features.extract(clips[0][0])
+    loud = bundle.manifest.features.extract(clips[0][0] * np.float32(2.0))
+    assert loud.level - clip.level == pytest.approx(20 * np.log10(2), abs=1e-3)
+    (found,) = judge(bundle, [loud], speaker=profile)
+    told = replace(clip, level=loud.level)
+    (expected,) = judge(bundle, [told], speaker=profile)
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-4)
+    (as_it_was,) = judge(bundle, [clip], speaker=profile)
+    assert np.abs(found.probabilities - as_it_was.probabilities).max() > 1e-3
+    (unknown,), (same,) = judge(bundle, [clip]), judge(bundle, [told])
+    np.testing.assert_array_equal(unknown.probabilities, same.probabilities)
 
 
 def test_loudness_beside_the_profile_counts(
@@ -282,6 +419,7 @@ def test_profile_holds_no_sound(profile: SpeakerProfile) -> None:
         "level",
         "mean",
         "variance",
+        "prosody",
     }
 
 
@@ -297,11 +435,15 @@ def test_profile_of_another_model_is_refused(
 
 
 def test_profile_of_another_size_is_refused(
-    recognizer: Recognizer, profile: SpeakerProfile, clips: list[tuple[FloatArray, int]]
+    either: Recognizer, profile_of_either: SpeakerProfile, clips: list[tuple[FloatArray, int]]
 ) -> None:
-    cut = replace(profile, mean=profile.mean[:5], variance=profile.variance[:5])
-    with pytest.raises(ProfileInvalid, match="5 features, the model 'tiny' needs 24"):
-        recognizer.predict(clips[0], speaker=cut)
+    cut = replace(
+        profile_of_either, mean=profile_of_either.mean[:5], variance=profile_of_either.variance[:5]
+    )
+    size = either.bundle.profile_size
+    needs = f"5 dimensions, the model '{either.name}' needs {size}; make it anew"
+    with pytest.raises(ProfileInvalid, match=needs):
+        either.predict(clips[0], speaker=cut)
 
 
 @pytest.mark.parametrize(

@@ -142,13 +142,6 @@ def test_masks_blank_at_most_the_promised_share(masks: int) -> None:
     np.testing.assert_array_equal(clip, 1)  # the clip itself is left alone
 
 
-def test_masks_blank_both_views_of_a_clip_alike() -> None:
-    pair = np.ones((2, 100, 24), dtype=np.float32)
-    masked = mask(pair, AugmentOptions(masks=2, mask_share=0.3), _generator(1))
-    assert (masked == 0).any()
-    np.testing.assert_array_equal(masked[0], masked[1])
-
-
 def test_a_changed_profile_fits_the_changed_clips() -> None:
     """The profile of a changed voice is the profile that its changed clips would give."""
     clips = [Features(_clip(seed=seed), -26.0, 0.0) for seed in range(4)]

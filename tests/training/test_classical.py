@@ -12,8 +12,8 @@ from serein.features import FeatureSpec
 from serein.recognition import Reference
 from serein.training.classical import (
     INNER_FOLDS,
-    _inner_folds,
     decision,
+    inner_folds,
     normalized_rows,
     train_classifier,
 )
@@ -109,7 +109,7 @@ def _folds(dataset: Dataset) -> list[tuple[set[int], set[int]]]:
     targets = dataset.targets(LABELS)
     found = [
         (set(train.tolist()), set(test.tolist()))
-        for train, test in _inner_folds(dataset, indexes, targets, 0)
+        for train, test in inner_folds(dataset, indexes, targets, 0)
     ]
     # Every clip is held out once.
     assert sorted(index for _, test in found for index in test) == indexes

@@ -13,7 +13,7 @@ import pytest
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from serein.bundle import Bundle, Graph, Manifest, Normalization, sha256_of
-from serein.evaluation.crossvalidation import quick_recipe
+from serein.evaluation.quick import quick_recipe
 from serein.features import FeatureSpec
 from serein.labels import LABELS
 from serein.training.classical import decision

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +110,27 @@ def test_targets_and_sexes(two_corpora: Dataset) -> None:
 
 def test_target_of_a_label_that_is_not_asked_for(two_corpora: Dataset) -> None:
     np.testing.assert_array_equal(two_corpora.targets(("happy", "sad")), [1, -1, 0, 0, -1])
+
+
+def test_votes_are_shares_over_the_labels_asked_for() -> None:
+    votes: list[Mapping[str, float] | None] = [
+        {"sad": 3.0, "happy": 1.0},
+        {"sad": 0.2, "calm": 0.6, "happy": 0.2},  # of which the corpus has no calm clip
+        {"angry": 1.0},
+        {"sad": 0.0},
+        {},
+        None,
+    ]
+    utterances = [
+        utterance(emotion, votes=one)
+        for emotion, one in zip(("sad", "happy", *["sad"] * 4), votes, strict=True)
+    ]
+    dataset = made_up([*utterances, utterance("calm", corpus="tess")], LOG_MEL)
+    found = dataset.votes(("happy", "sad", "calm"))
+    expected = [[0.25, 0.75, 0], [0.5, 0.5, 0], *[[0.0, 0, 0]] * 5]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(dataset.votes(("calm", "happy"))[:2], [[0, 1], [0, 1]])
 
 
 def test_by_speaker_leaves_the_unknown_out(two_corpora: Dataset) -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from serein.bundle import Bundle, Graph, Manifest, Normalization, Output, sha256_of
+from serein.bundle import Bundle, Graph, Manifest, Normalization, Output, Voice, sha256_of
 from serein.features import FeatureSpec
 from serein.recognition import Recognizer
 from serein.training.clips import network_inputs
@@ -26,6 +26,7 @@ from tests.builders import speech_like
 FloatArray = npt.NDArray[np.float32]
 
 LABELS = ("angry", "happy", "neutral", "sad")
+VECTORS = ("logits", "sex", "speech", "embedding", "description")
 NETWORK_RECIPES = sorted(
     name for name in available_recipes() if load_recipe(name).network is not None
 )
@@ -44,27 +45,45 @@ class _Exported:
         return self.recipe.features
 
     @property
-    def relative(self) -> bool:
+    def described(self) -> bool:
         assert self.recipe.network is not None
-        return NETWORKS[self.recipe.network.name].relative
+        return NETWORKS[self.recipe.network.name].described
 
     def clips(self, lengths: list[int], seed: int = 0) -> list[FloatArray]:
-        """Views of random clips, (views, frames, dimensions), each about a mean of its own."""
+        """Random clips, (frames, dimensions), each about a mean of its own."""
         generator = np.random.default_rng(seed)
-        means = generator.normal(size=(len(lengths), 1 + self.relative, 1, self.spec.dimensions))
+        means = generator.normal(size=(len(lengths), 1, self.spec.dimensions))
         noises = (generator.normal(size=(length, self.spec.dimensions)) for length in lengths)
         return [
             (mean + noise).astype(np.float32) for mean, noise in zip(means, noises, strict=True)
         ]
 
-    def by_torch(self, clips: list[FloatArray]) -> dict[str, Tensor]:
+    def voice(self, clips: int) -> Voice | None:
+        """A speaker, for a network that is told of one beside the features."""
+        if not self.described:
+            return None
+        generator = np.random.default_rng(20)
+        size = self.bundle.profile_size
+        return Voice(
+            generator.normal(0, 0.5, size).astype(np.float32),
+            generator.uniform(0.8, 1.5, size).astype(np.float32),
+            generator.uniform(-6, 6, clips).astype(np.float32),
+        )
+
+    def by_torch(self, clips: list[FloatArray], voice: Voice | None = None) -> dict[str, Tensor]:
+        told = {}
+        if voice is not None:
+            rows = {"center": voice.center, "scale": voice.scale}
+            told = {
+                name: torch.from_numpy(np.tile(row, (len(clips), 1))) for name, row in rows.items()
+            }
+            told["level"] = torch.from_numpy(voice.levels)
         with torch.inference_mode():
-            found: dict[str, Tensor] = self.network(**network_inputs(clips, self.spec))
+            found: dict[str, Tensor] = self.network(**network_inputs(clips, self.spec), **told)
         return found
 
-    def by_bundle(self, clips: list[FloatArray]) -> Output:
-        relative = [clip[1] for clip in clips] if self.relative else None
-        return self.bundle.run([clip[0] for clip in clips], relative=relative)
+    def by_bundle(self, clips: list[FloatArray], voice: Voice | None = None) -> Output:
+        return self.bundle.run(clips, speaker=voice)
 
 
 def _train(network: nn.Module, exported: _Exported) -> None:
@@ -84,10 +103,10 @@ def _train(network: nn.Module, exported: _Exported) -> None:
     network.eval()
 
 
-def _bundle(folder: Path, network: nn.Module, spec: FeatureSpec, *, relative: bool) -> Bundle:
+def _bundle(folder: Path, network: nn.Module, spec: FeatureSpec) -> Bundle:
     folder.mkdir(parents=True)
     path = folder / "model.onnx"
-    export_network(network, spec, path, relative=relative)
+    export_network(network, spec, path)
     graph = Graph(path.name, sha256_of(path), 1.0)
     Manifest(
         name="made-up",
@@ -115,13 +134,13 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     unfinished: Any = None
     _train(network, _Exported(recipe, network, unfinished))
     folder = tmp_path_factory.mktemp("bundles") / recipe.name
-    bundle = _bundle(folder, network, recipe.features, relative=kind.relative)
+    bundle = _bundle(folder, network, recipe.features)
     return _Exported(recipe, network, bundle)
 
 
 def _assert_alike(found: Output, expected: Output, rows: list[int]) -> None:
     """The output has what the other one has in these rows."""
-    for name in ("logits", "sex", "embedding"):
+    for name in VECTORS:
         one, other = getattr(found, name), getattr(expected, name)
         assert (one is None) == (other is None)
         if one is not None:
@@ -135,19 +154,20 @@ def _assert_alike(found: Output, expected: Output, rows: list[int]) -> None:
 def test_the_graph_judges_as_torch_does(exported: _Exported) -> None:
     longest = exported.spec.frames or 90
     clips = exported.clips([longest, longest // 2, 7], seed=10)
-    expected, found = exported.by_torch(clips), exported.by_bundle(clips)
-    assert float(expected["logits"].std(dim=0).max()) > 0.01  # the clips are told apart
-    for name in ("logits", "sex", "embedding"):
-        value = getattr(found, name)
-        assert (value is None) == (name not in expected)
-        if value is not None:
-            np.testing.assert_allclose(value, expected[name].numpy(), atol=1e-4)
-    assert (found.attention is None) == ("attention" not in expected)
-    for row, weights in enumerate(found.attention or ()):
-        own = expected["attention"][row].numpy()
-        np.testing.assert_allclose(weights, own[: len(weights)], atol=1e-4)
-        assert not own[len(weights) :].any()
-        assert weights.sum() == pytest.approx(1.0, abs=1e-5)
+    for voice in (None, exported.voice(len(clips)))[: 1 + exported.described]:
+        expected, found = exported.by_torch(clips, voice), exported.by_bundle(clips, voice)
+        assert float(expected["logits"].std(dim=0).max()) > 0.01  # the clips are told apart
+        for name in VECTORS:
+            value = getattr(found, name)
+            assert (value is None) == (name not in expected)
+            if value is not None:
+                np.testing.assert_allclose(value, expected[name].numpy(), atol=1e-4)
+        assert (found.attention is None) == ("attention" not in expected)
+        for row, weights in enumerate(found.attention or ()):
+            own = expected["attention"][row].numpy()
+            np.testing.assert_allclose(weights, own[: len(weights)], atol=1e-4)
+            assert not own[len(weights) :].any()
+            assert weights.sum() == pytest.approx(1.0, abs=1e-5)
 
 
 def test_a_batch_is_judged_as_its_clips_alone(exported: _Exported) -> None:
@@ -163,7 +183,7 @@ def test_a_padded_clip_is_judged_as_an_unpadded_one(exported: _Exported) -> None
     alone = exported.by_bundle([short])
     if exported.spec.padded_frames:
         missing = exported.spec.padded_frames - 20
-        padded = [np.pad(short, ((0, 0), (0, missing), (0, 0)))]
+        padded = [np.pad(short, ((0, missing), (0, 0)))]
     else:
         padded = [short, other]  # beside a longer one, behind which it is padded if any is
     _assert_alike(alone, exported.by_bundle(padded), [0])
@@ -187,10 +207,11 @@ def test_graphs_have_their_names_and_free_sizes(exported: _Exported) -> None:
     spec = exported.spec
     frames = spec.padded_frames or "frames"
     given = {"features": ["clips", frames, spec.dimensions]}
-    if exported.relative:
-        given["relative"] = ["clips", frames, spec.dimensions]
     if spec.masked:
         given["lengths"] = ["clips"]
+    if exported.described:
+        size = exported.bundle.profile_size
+        given |= {"center": ["clips", size], "scale": ["clips", size], "level": ["clips"]}
     assert [node.name for node in graph.input] == list(given)
     assert {name: sizes[name] for name in given} == given
     gives = [node.name for node in graph.output]
@@ -214,7 +235,7 @@ class _Leaky(nn.Module):
 def test_what_serves_training_alone_is_not_exported(tmp_path: Path) -> None:
     torch.manual_seed(0)
     spec = FeatureSpec(kind="mfcc", coefficients=5)
-    bundle = _bundle(tmp_path / "bundle", _Leaky().train(), spec, relative=False)
+    bundle = _bundle(tmp_path / "bundle", _Leaky().train(), spec)
     clip = np.ones((4, 5), np.float32)
     first, second = (bundle.run([clip]) for _ in range(2))
     np.testing.assert_array_equal(first.logits, second.logits)
@@ -232,7 +253,7 @@ def test_attention_before_the_picture_is_an_output_too(tmp_path: Path) -> None:
     options = network_options(replace(recipe.network, options=small), spec, "mine")
     torch.manual_seed(0)
     network = NETWORKS["lstm-cnn"].build(spec, len(LABELS), options).eval()
-    bundle = _bundle(tmp_path / "bundle", network, spec, relative=False)
+    bundle = _bundle(tmp_path / "bundle", network, spec)
     clips = [np.random.default_rng(k).normal(size=(40, 13)).astype(np.float32) for k in range(3)]
     found = bundle.run(clips)
     assert found.attention is not None

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from serein.bundle import Normalization
+from serein.bundle import MODES, Normalization
 from serein.errors import RecipeInvalid
-from serein.features import FeatureSpec
+from serein.features import Features, FeatureSpec
 from serein.metrics import unweighted_average_recall
 from serein.training import network as network_module
-from serein.training.clips import Batch, ClipSource
+from serein.training.clips import Batch, ClipSource, network_inputs
 from serein.training.data import Dataset, population
 from serein.training.network import (
     EpochReport,
@@ -22,13 +22,20 @@ from serein.training.network import (
     _loss,
     _optimizer,
     _share_of_rate,
+    _too_early,
     _Trainer,
     masked_loss,
     network_outputs,
     train_network,
-    validation_score,
+    validation_scores,
 )
-from serein.training.network_recipe import AugmentOptions, NetworkRecipe, TrainingOptions
+from serein.training.network_recipe import (
+    AugmentOptions,
+    NetworkRecipe,
+    TrainingOptions,
+    network_options,
+)
+from serein.training.networks.log_mel_cnn import LogMelCnn
 from tests.training.synthetic import (
     LABELS,
     LOG_MEL,
@@ -50,51 +57,91 @@ def normalization(log_mel: Dataset) -> Normalization:
     return Normalization(*population(log_mel, range(len(log_mel))), 2.0)
 
 
-def _plain_loss(logits: np.ndarray, targets: list[int], allowed: np.ndarray, s: float) -> float:
+def _plain_loss(logits: np.ndarray, targets: np.ndarray, allowed: np.ndarray, s: float) -> float:
     """The formula of label smoothing clip by clip, over the labels of the clip's corpus."""
     losses = []
     for row, target, labels in zip(logits, targets, allowed, strict=True):
         total = sum(math.exp(value) for value, held in zip(row, labels, strict=True) if held)
         loss = 0.0
-        for label, (value, held) in enumerate(zip(row, labels, strict=True)):
+        for own, value, held in zip(target, row, labels, strict=True):
             if held:
-                share = (1 - s) * (label == target) + s / labels.sum()
+                share = (1 - s) * own + s / labels.sum()
                 loss -= share * math.log(math.exp(value) / total)
         losses.append(loss)
     return sum(losses) / len(losses)
 
 
+@pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
-def test_masked_loss_is_the_plain_formula(smoothing: float) -> None:
+def test_masked_loss_is_the_plain_formula(smoothing: float, shared: bool) -> None:
     generator = np.random.default_rng(1)
     logits = generator.normal(0, 2, (6, 5))
-    targets = [0, 1, 2, 3, 4, 0]
+    labels = [0, 1, 2, 3, 4, 0]
     allowed = generator.random((6, 5)) < 0.6
-    allowed[np.arange(6), targets] = True
+    allowed[np.arange(6), labels] = True
+    targets = np.eye(5)[labels]
+    if shared:
+        targets = generator.random((6, 5)) * allowed
+        targets /= targets.sum(axis=1, keepdims=True)
     found = masked_loss(
         torch.tensor(logits), torch.tensor(targets), torch.tensor(allowed), smoothing
     )
     assert float(found) == pytest.approx(_plain_loss(logits, targets, allowed, smoothing), rel=1e-6)
 
 
-def test_masked_loss_with_all_labels_is_that_of_torch() -> None:
-    logits = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
-    targets = torch.arange(8) % 4
+@pytest.mark.parametrize("shared", [False, True])
+def test_masked_loss_with_all_labels_is_that_of_torch(shared: bool) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(8, 4, generator=generator)
+    targets = nn.functional.one_hot(torch.arange(8) % 4).float()
+    if shared:
+        targets = torch.softmax(torch.randn(8, 4, generator=generator), dim=1)
     found = masked_loss(logits, targets, torch.ones(8, 4, dtype=torch.bool), 0.1)
     torch.testing.assert_close(
         found, nn.functional.cross_entropy(logits, targets, label_smoothing=0.1)
     )
 
 
+def test_what_carries_no_emotion_takes_no_part_in_its_loss() -> None:
+    logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    targets = nn.functional.one_hot(torch.arange(6) % 3).float()
+    targets[4:] = 0
+    allowed = torch.ones(6, 3, dtype=torch.bool)
+    found = masked_loss(logits, targets, allowed, 0.1)
+    torch.testing.assert_close(found, masked_loss(logits[:4], targets[:4], allowed[:4], 0.1))
+    found.backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    assert bool((logits.grad[:4] != 0).all())
+    assert not logits.grad[4:].any()
+    # And a batch without any emotion is no division by nothing.
+    assert float(masked_loss(logits.detach(), torch.zeros(6, 3), allowed, 0.1)) == 0.0
+
+
 def test_a_label_masked_away_gets_no_gradient() -> None:
     logits = torch.zeros(2, 3, requires_grad=True)
     allowed = torch.tensor([[True, True, False], [True, True, True]])
-    masked_loss(logits, torch.tensor([0, 2]), allowed, 0.1).backward()  # type: ignore[no-untyped-call]
+    targets = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    masked_loss(logits, targets, allowed, 0.1).backward()  # type: ignore[no-untyped-call]
     gradient = logits.grad
     assert gradient is not None
     assert float(gradient[0, 2]) == 0.0
     assert bool((gradient[1] != 0).all())
     assert bool((gradient[0, :2] != 0).all())
+
+
+def _trained(
+    dataset: Dataset, normalization: Normalization, recipe: NetworkRecipe | None = None
+) -> nn.Module:
+    split, _ = split_by_actor(dataset)
+    return train_network(
+        dataset,
+        split.train,
+        split.validation,
+        LABELS,
+        recipe or _recipe(epochs=1),
+        normalization,
+        seed=0,
+    )
 
 
 @pytest.mark.parametrize(("epochs", "count"), [(2, 66), (5, 32), (1, 17)])
@@ -130,25 +177,26 @@ def test_training_returns_the_best_epoch(
     planned = {"unknown": [0.2, 0.9, 0.4, 0.1], "enrolled": [0.4, 0.3, 0.6, 0.7]}
     weights: list[dict[str, torch.Tensor]] = []
 
-    def say(network: nn.Module, *others: Any) -> float:
-        mode: str = others[-1]
-        if mode == "unknown":
-            weights.append({name: part.clone() for name, part in network.state_dict().items()})
-        return planned[mode][len(weights) - 1]
+    def say(network: nn.Module, *others: Any) -> dict[str, float]:
+        weights.append({name: part.clone() for name, part in network.state_dict().items()})
+        return {mode: values[len(weights) - 1] for mode, values in planned.items()}
 
-    monkeypatch.setattr(network_module, "validation_score", say)
+    monkeypatch.setattr(network_module, "validation_scores", say)
     reports: list[EpochReport] = []
     network = train_network(
         log_mel,
         split.train,
         split.validation,
         LABELS,
-        _recipe(epochs=4),
+        _recipe(epochs=8),
         normalization,
         seed=1,
         report=reports.append,
     )
-    assert [report.validation["enrolled"] for report in reports] == planned["enrolled"]
+    # The rate falls as a cosine, so the first half of the epochs is too early.
+    assert [report.epoch for report in reports] == list(range(1, 9))
+    assert [report.validation for report in reports[:4]] == [{}] * 4
+    assert [report.validation["enrolled"] for report in reports[4:]] == planned["enrolled"]
     assert not network.training
     found = network.state_dict()
     assert all(torch.equal(found[name], part) for name, part in weights[1].items())
@@ -167,12 +215,11 @@ def test_training_ends_once_nothing_gets_better(
     planned = [0.5, 0.6, 0.6, 0.4, 0.55, 0.3, 0.9]  # the same again is no better
     weights: list[dict[str, Tensor]] = []
 
-    def say(network: nn.Module, *others: Any) -> float:
-        if others[-1] == "unknown":
-            weights.append({name: part.clone() for name, part in network.state_dict().items()})
-        return planned[len(weights) - 1]
+    def say(network: nn.Module, *others: Any) -> dict[str, float]:
+        weights.append({name: part.clone() for name, part in network.state_dict().items()})
+        return dict.fromkeys(MODES, planned[len(weights) - 1])
 
-    monkeypatch.setattr(network_module, "validation_score", say)
+    monkeypatch.setattr(network_module, "validation_scores", say)
     reports: list[EpochReport] = []
     recipe = _recipe(epochs=7)
     network = train_network(
@@ -180,29 +227,35 @@ def test_training_ends_once_nothing_gets_better(
         split.train,
         split.validation,
         LABELS,
-        replace(recipe, training=replace(recipe.training, patience=patience)),
+        replace(recipe, training=replace(recipe.training, patience=patience, schedule="constant")),
         normalization,
         seed=1,
         report=reports.append,
     )
     assert [report.epoch for report in reports] == list(range(1, epochs + 1))
+    assert all(report.validation for report in reports)
     best = weights[planned.index(max(planned[:epochs]))]
     assert all(torch.equal(part, best[name]) for name, part in network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("schedule", "patience", "first"),
+    [("cosine", 0, 6), ("cosine", 2, 1), ("constant", 0, 1), ("plateau", 0, 1)],
+)
+def test_epochs_are_judged_once_one_of_them_can_be_the_best(
+    schedule: str, patience: int, first: int
+) -> None:
+    training = TrainingOptions(epochs=10, schedule=schedule, patience=patience)
+    judged = [epoch for epoch in range(1, 11) if not _too_early(epoch, training)]
+    assert judged == list(range(first, 11))
+    # The last one always is.
+    assert not _too_early(1, replace(training, epochs=1))
 
 
 def test_outputs_come_in_the_order_asked_for(
     log_mel: Dataset, normalization: Normalization
 ) -> None:
-    split, _ = split_by_actor(log_mel)
-    network = train_network(
-        log_mel,
-        split.train,
-        split.validation,
-        LABELS,
-        _recipe(epochs=1),
-        normalization,
-        seed=0,
-    )
+    network = _trained(log_mel, normalization)
     # Clips of unlike length, which are sorted by it on the way.
     features = tuple(
         replace(clip, values=clip.values[: 39 - (7 * index) % 30])
@@ -210,11 +263,91 @@ def test_outputs_come_in_the_order_asked_for(
     )
     dataset = replace(log_mel, features=features)
     indexes = list(range(0, 60, 3))
-    source = ClipSource(dataset, normalization, relative=True)
-    together = network_outputs(network, source, indexes, "unknown")
-    assert set(together) == {"logits"}
-    alone = [network_outputs(network, source, [i], "unknown")["logits"][0] for i in indexes]
-    np.testing.assert_allclose(together["logits"], alone, atol=1e-4)
+    source = ClipSource(dataset, normalization, described=True)
+    together = network_outputs(network, source, indexes)
+    assert list(together) == list(MODES)
+    assert [set(outputs) for outputs in together.values()] == [{"logits"}] * 2
+    alone = [network_outputs(network, source, [i])["unknown"]["logits"][0] for i in indexes]
+    np.testing.assert_allclose(together["unknown"]["logits"], alone, atol=1e-4)
+    # With profiles the others of a speaker count, yet neither their order nor other speakers.
+    enrolled = dict(zip(indexes, together["enrolled"]["logits"], strict=True))
+    for group in dataset.by_speaker(indexes).values():
+        turned = network_outputs(network, source, group[::-1])["enrolled"]["logits"]
+        np.testing.assert_allclose(turned, [enrolled[i] for i in group[::-1]], atol=1e-4)
+        single = network_outputs(network, source, group[:1])["enrolled"]["logits"]
+        assert (np.abs(single[0] - enrolled[group[0]]).max() > 1e-3) == (len(group) > 1)
+
+
+def test_clips_of_unknown_speakers_are_judged_alike_in_both_modes(
+    log_mel: Dataset, normalization: Normalization
+) -> None:
+    network = _trained(log_mel, normalization)
+    utterances = [
+        replace(one, speaker=None) if index % 2 else one
+        for index, one in enumerate(log_mel.utterances)
+    ]
+    dataset = replace(log_mel, utterances=tuple(utterances))
+    source = ClipSource(dataset, normalization, described=True)
+    found = network_outputs(network, source, range(10))
+    apart = np.abs(found["enrolled"]["logits"] - found["unknown"]["logits"]).max(axis=1)
+    assert (apart[1::2] < 1e-5).all()
+    assert (apart[::2] > 1e-3).all()
+
+
+def test_clips_are_compared_as_the_network_compares_them(
+    log_mel: Dataset, normalization: Normalization
+) -> None:
+    """In validation with all clips of a speaker, in training with some: by one formula."""
+    network = _trained(log_mel, normalization)
+    indexes = list(range(0, 64, 3))
+    source = ClipSource(log_mel, normalization, described=True)
+    found = network_outputs(network, source, indexes)["enrolled"]["logits"]
+    peers = torch.zeros(len(indexes), len(indexes))
+    levels = torch.zeros(len(indexes))
+    own = np.array([log_mel.features[index].level for index in indexes])
+    for group in log_mel.by_speaker(indexes).values():
+        rows = [indexes.index(index) for index in group]
+        for row in rows:
+            peers[row, rows] = 1 / (len(rows) + 2.0)
+            levels[row] = len(rows) / (len(rows) + 2.0) * (own[row] - own[rows].mean())
+    inputs = network_inputs(source.whole(indexes, "enrolled"), log_mel.spec)
+    with torch.inference_mode():
+        expected = network(**inputs, level=levels, peers=peers)["logits"]
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("sounds", "weight", "kept"), [(4, 0.2, True), (0, 0.2, False), (4, 0, True)]
+)
+def test_a_head_for_speech_is_kept_if_it_is_taught(
+    log_mel: Dataset, normalization: Normalization, sounds: int, weight: float, kept: bool
+) -> None:
+    """What was never taught must never be asked."""
+    recipe = _recipe(epochs=1)
+    recipe = replace(recipe, training=replace(recipe.training, speech_weight=weight))
+    dataset = replace(log_mel, non_speech=log_mel.features[:sounds])
+    network = _trained(dataset, normalization, recipe)
+    clips = ClipSource(dataset, normalization, described=True).whole([0, 1], "unknown")
+    assert ("speech" in network(**network_inputs(clips, dataset.spec))) == kept
+
+
+def test_speech_is_learned(log_mel: Dataset, normalization: Normalization) -> None:
+    """Hum, as loud as the voices and without their changes, is told from them."""
+    hum = np.linspace(-20, -80, LOG_MEL.dimensions, dtype=np.float32)
+    generator = np.random.default_rng(0)
+    sounds = tuple(
+        Features((hum + generator.normal(0, 1, (30, len(hum)))).astype(np.float32), -26.0, 0.0)
+        for _ in range(12)
+    )
+    dataset = replace(log_mel, non_speech=sounds[:8])
+    recipe = _recipe(epochs=3)
+    training = replace(recipe.training, clips_per_epoch=320, speech_weight=1.0)
+    network = _trained(dataset, normalization, replace(recipe, training=training))
+    heard = replace(log_mel, features=(*log_mel.features[:8], *sounds[8:], *log_mel.features[12:]))
+    clips = ClipSource(heard, normalization, described=True).whole(range(12), "unknown")
+    with torch.inference_mode():
+        said = network(**network_inputs(clips, dataset.spec))["speech"] > 0
+    assert said.tolist() == [True] * 8 + [False] * 4
 
 
 def test_learning_rate_rises_for_a_tenth_and_falls_to_nothing() -> None:
@@ -244,8 +377,8 @@ class _Oracle(nn.Module):
 def test_validation_is_scored_over_the_labels_of_each_corpus() -> None:
     labels = ("angry", "happy", "neutral", "sad")
     utterances = [
-        *(utterance(label) for label in ("angry", "happy", "happy", "happy")),
-        *(utterance(label, corpus="tess") for label in ("happy", "neutral", "neutral")),
+        *(utterance(label, speaker=None) for label in ("angry", "happy", "happy", "happy")),
+        *(utterance(label, speaker=None, corpus="tess") for label in ("happy", *["neutral"] * 2)),
     ]
     said = [0, 1, 1, 0, 1, 2, 1]
     dataset = made_up(utterances, LOG_MEL)
@@ -255,8 +388,8 @@ def test_validation_is_scored_over_the_labels_of_each_corpus() -> None:
     )
     dataset = replace(dataset, features=features)
     plain = Normalization(np.zeros(24, np.float32), np.ones(24, np.float32), 2.0)
-    source = ClipSource(dataset, plain, relative=False)
-    found = validation_score(_Oracle(), source, range(7), labels, "unknown")
+    source = ClipSource(dataset, plain, described=False)
+    found = validation_scores(_Oracle(), source, range(7), labels)
     truth = np.array([labels.index(str(one.emotion)) for one in utterances])
     judged = np.array(said)
     expected = [
@@ -265,7 +398,9 @@ def test_validation_is_scored_over_the_labels_of_each_corpus() -> None:
     ]
     # By hand: (1 + 2/3) / 2 and (1 + 1/2) / 2.
     assert expected == pytest.approx([5 / 6, 3 / 4])
-    assert found == pytest.approx(np.mean(expected))
+    assert found["unknown"] == pytest.approx(np.mean(expected))
+    # Of unknown speakers the clips say the same in both modes.
+    assert found["enrolled"] == pytest.approx(np.mean(expected))
 
 
 @pytest.mark.parametrize(
@@ -304,9 +439,10 @@ def _batches(count: int, clips: int = 4, *, seed: int = 0) -> list[Batch]:
     return [
         Batch(
             {"features": torch.randn(clips, 5, 6, generator=generator)},
-            torch.randint(3, (clips,), generator=generator),
+            nn.functional.one_hot(torch.randint(3, (clips,), generator=generator), 3).float(),
             torch.ones(clips, 3, dtype=torch.bool),
             torch.full((clips,), -1),
+            torch.ones(clips),
         )
         for _ in range(count)
     ]
@@ -413,6 +549,44 @@ def test_branches_are_trained_each_by_itself_and_the_rest_is_added() -> None:
     assert float(_loss(outputs, known, free)) == pytest.approx(one, rel=1e-5)
 
 
+def test_a_head_for_speech_hears_everything() -> None:
+    """What is not speech carries no emotion and is of no sex, and is heard for what it is."""
+    (batch,) = _batches(1)
+    targets = batch.targets.clone()
+    targets[3] = 0
+    batch = replace(batch, targets=targets, speech=torch.tensor([1.0, 1.0, 1.0, 0.0]))
+    training = TrainingOptions(epochs=1, label_smoothing=0.0, speech_weight=0.5)
+    generator = torch.Generator().manual_seed(1)
+    logits, speech = torch.randn(4, 3, generator=generator), torch.randn(4, generator=generator)
+    emotion = _cross_entropy(logits[:3], targets[:3])
+    said = torch.sigmoid(speech)
+    hearing = -float(torch.log(torch.cat([said[:3], 1 - said[3:]])).mean())
+    outputs = {"logits": logits, "speech": speech}
+    assert float(_loss(outputs, batch, training)) == pytest.approx(emotion + 0.5 * hearing)
+    assert float(_loss({"logits": logits}, batch, training)) == pytest.approx(emotion)
+    deaf = replace(training, speech_weight=0.0)
+    assert float(_loss(outputs, batch, deaf)) == pytest.approx(emotion)
+
+
+def test_descriptions_are_compared_in_full_precision(normalization: Normalization) -> None:
+    """A variance is a small difference of large numbers; narrow ones would lose it."""
+    recipe = _recipe(epochs=1)
+    torch.manual_seed(0)
+    network = LogMelCnn(24, 4, network_options(recipe, LOG_MEL, "tiny")).eval()
+    generator = torch.Generator().manual_seed(0)
+    description = 5 + 0.05 * torch.randn(8, network.description, generator=generator)
+    network.describe = lambda *_: {"description": description}  # type: ignore[method-assign]
+    inputs = {
+        "features": torch.zeros(8, 9, 24),
+        "peers": torch.full((8, 8), 1 / (8 + 0.001)),
+        "level": torch.zeros(8),
+    }
+    wide = network(**inputs)["logits"]
+    with torch.autocast("cpu", torch.bfloat16):
+        narrow = network(**inputs)["logits"]
+    torch.testing.assert_close(narrow, wide, atol=1e-5, rtol=0)
+
+
 def test_narrow_numbers_are_close_and_come_back_wide() -> None:
     narrow, wide = (_trainer(precision=word) for word in ("bfloat16", "float32"))
     (batch,) = _batches(1, clips=16)
@@ -461,7 +635,7 @@ def _heard_by_branches(first: float, second: float) -> ClipSource:
         for clip, row in zip(dataset.features, truth, strict=True)
     )
     plain = Normalization(np.zeros(6, np.float32), np.ones(6, np.float32), 1e9)
-    return ClipSource(replace(dataset, features=features), plain, relative=False)
+    return ClipSource(replace(dataset, features=features), plain, described=False)
 
 
 @pytest.mark.parametrize(
@@ -487,15 +661,15 @@ def test_a_network_without_branches_is_left_as_it_is() -> None:
 def test_branches_come_in_the_order_asked_for() -> None:
     source = _heard_by_branches(1.0, 2.0)
     indexes = [70, 3, 88, 12]
-    found = network_outputs(_Branches(), source, indexes, "unknown")
-    assert found["branches"].shape == (4, 2, 3)
-    for row, clip in enumerate(source.whole(indexes, "unknown")):
-        np.testing.assert_allclose(found["branches"][row].reshape(-1), clip[0, 0])
+    for mode, found in network_outputs(_Branches(), source, indexes).items():
+        assert found["branches"].shape == (4, 2, 3)
+        for row, clip in enumerate(source.whole(indexes, mode)):
+            np.testing.assert_allclose(found["branches"][row].reshape(-1), clip[0])
 
 
 @pytest.mark.parametrize("name", ["blstm-attention", "mfcc-cnn", "cepstral-cnn"])
 def test_other_networks_are_trained_by_the_same_loop(name: str, log_mel: Dataset) -> None:
-    """Of one view, of a fixed length or masked, with everything that a recipe can say."""
+    """Of a fixed length or masked, with everything that a recipe can say."""
     masked = name == "blstm-attention"
     spec = replace(LOG_MEL, frames=32, masked=masked)
     cut = tuple(replace(clip, values=clip.values[:32]) for clip in log_mel.features)

@@ -179,6 +179,9 @@ def _settings_refusal(network: NetworkRecipe, features: FeatureSpec = FIXED) -> 
         ({"batch_size": 1}, "batch_size must be at least 2, not 1"),
         ({"averaging": 1.0}, "averaging must be at least 0 and below 1, not 1"),
         ({"enrolled_share": 1.5}, "enrolled_share must be at least 0 and at most 1, not 1.5"),
+        ({"soft_labels": 1.5}, "soft_labels must be at least 0 and at most 1, not 1.5"),
+        ({"speech_weight": -0.1}, "speech_weight must be at least 0, not -0.1"),
+        ({"speaker_clips": 0}, "speaker_clips must be at least 1, not 0"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0 and at most 1, not 0"),
     ],
 )
@@ -192,6 +195,19 @@ def test_impossible_settings_of_a_training_are_refused(change: dict[str, Any], s
 def test_impossible_mixing_is_refused(mixup: float) -> None:
     network = replace(_recipe(), augment=AugmentOptions(mixup=mixup))
     assert "[network.augment]: mixup must be at least 0" in _settings_refusal(network)
+
+
+def test_clips_that_are_compared_are_not_mixed() -> None:
+    described = [name for name, kind in NETWORKS.items() if kind.described]
+    assert described == ["log-mel-cnn"]
+    for name in NETWORKS:
+        network = replace(_recipe(name), augment=AugmentOptions(mixup=0.2))
+        features = _features_for(name)
+        if name in described:
+            assert "compares a speaker's clips" in _refusal(network, features)
+            assert "leave mixup out" in _refusal(network, features)
+        else:
+            network_options(network, features, "mine")
 
 
 @pytest.mark.parametrize("change", ["shift", "tilt", "noise"])

@@ -19,8 +19,8 @@ from serein.metrics import unweighted_average_recall
 from serein.recognition import Recognizer, judge
 from serein.training import train as train_module
 from serein.training.calibration import fit_temperature
-from serein.training.clips import ClipSource
 from serein.training.data import Dataset
+from serein.training.leaderboards import judge_on_both
 from serein.training.licences import weights_licence
 from serein.training.recipe import Recipe, recipe_from_dict
 from serein.training.train import Split, add_scores, train_bundle, training_labels
@@ -114,12 +114,25 @@ def test_parameters_of_a_classifier(svm_bundle: Bundle) -> None:
 
 
 def test_parameters_of_a_network(network_bundle: Bundle) -> None:
-    # Two views; 4 channels of 5 x 5, 6 of 3 x 3 over 24, 12, 6 bands; as in test_log_mel_cnn.
-    convolutions = 2 * 4 * 25 + 2 * 4 + 4 * 6 * 9 + 2 * 6
+    # 4 channels of 5 x 5, 6 of 3 x 3 over 24, 12, 6 bands; as in test_log_mel_cnn.
+    convolutions = 4 * 25 + 2 * 4 + 4 * 6 * 9 + 2 * 6
     time = 6 * 6 * 12 + 2 * 12 + 3 * 12 * 12 + 2 * 12
     pooling = 12 * 4 + 4 + 4 + 1
-    head = 2 * 24 + 24 * 8 + 8 + 9 * (4 + 2)
-    assert network_bundle.manifest.parameters == convolutions + time + pooling + head
+    description = 2 * 12 + 3 * 24
+    # For unknown and for enrolled speakers, and the sex; nothing of speech, which nothing taught.
+    heads = sum((size + 1) * 8 + 2 * 8 + 9 * 4 for size in (description, description + 1)) + 9 * 2
+    assert network_bundle.manifest.parameters == convolutions + time + pooling + heads
+
+
+def test_only_what_was_taught_to_hear_speech_tells_of_it(
+    network_bundle: Bundle, log_mel: Dataset, tmp_path: Path
+) -> None:
+    assert not network_bundle.tells_speech
+    split, _ = split_by_actor(log_mel)
+    dataset = replace(log_mel, non_speech=log_mel.features[:6])
+    taught = train_bundle(network_recipe(epochs=1), dataset, split, tmp_path / "bundle")
+    assert taught.tells_speech
+    assert taught.manifest.parameters == network_bundle.manifest.parameters + 96 + 1
 
 
 def test_the_card_says_what_must_be_known(trained: tuple[Bundle, Dataset, Recipe]) -> None:
@@ -138,7 +151,11 @@ def test_the_card_says_what_must_be_known(trained: tuple[Bundle, Dataset, Recipe
 def test_weights_are_licensed_as_strictly_as_their_corpora() -> None:
     own = weights_licence(["crema-d"], FUNCTIONALS)
     assert "non-commercial" not in own
-    assert find_corpus("crema-d").licence.startswith(own)
+    assert own.startswith(find_corpus("crema-d").licence)
+    assert "commercial use allowed with attribution (trained on crema-d)" in own
+    # What may be done with one's own recordings, nobody else can say.
+    for corpora in (["folder"], ["crema-d", "folder"]):
+        assert "commercial use" not in weights_licence(corpora, FUNCTIONALS)
     for corpora in (["ravdess"], ["crema-d", "ravdess"]):
         found = weights_licence(corpora, FUNCTIONALS)
         assert "non-commercial" in found
@@ -149,7 +166,7 @@ def test_weights_on_features_of_opensmile_are_not_for_commerce() -> None:
     opensmile = FeatureSpec(kind="opensmile")
     for corpora in (["crema-d"], ["crema-d", "ravdess"]):
         found = weights_licence(corpora, opensmile)
-        assert found.startswith(weights_licence(corpora, FUNCTIONALS))
+        assert found.startswith(weights_licence(corpora, FUNCTIONALS).partition(", commercial")[0])
         assert "non-commercial use only, as openSMILE's research licence forbids" in found
 
 
@@ -238,7 +255,7 @@ def test_an_empty_folder_is_taken(functionals: Dataset, tmp_path: Path) -> None:
 def test_an_error_in_the_middle_leaves_nothing(
     step: str, functionals: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("the disk is full")
 
     monkeypatch.setattr(train_module, step, fail)
@@ -295,15 +312,12 @@ def test_a_network_is_calibrated_on_its_validation_clips(
     mode: Mode, network_bundle: Bundle, log_mel: Dataset
 ) -> None:
     split, _ = split_by_actor(log_mel)
-    source = ClipSource(log_mel, network_bundle.manifest.normalization, relative=True)
-    pairs = source.whole(split.validation, mode)
-    output = network_bundle.run(
-        [plain for plain, _ in pairs], relative=[own for _, own in pairs], mode=mode
-    )
-    targets = log_mel.targets(LABELS)[list(split.validation)]
-    everything = np.ones((len(targets), 4), dtype=bool)
-    expected = fit_temperature(output.logits, targets, everything)
+    # Logits are what they were before the temperature, but for a constant, which changes nothing.
     found = network_bundle.manifest.graphs[mode].temperature
+    judged = judge_on_both(network_bundle, log_mel, split.validation)[mode]
+    logits = found * np.log([one.probabilities for one in judged])
+    targets = log_mel.targets(LABELS)[list(split.validation)]
+    expected = fit_temperature(logits, targets, np.ones((len(targets), 4), dtype=bool))
     assert found == pytest.approx(expected, rel=1e-3)
     assert found != 1.0
 

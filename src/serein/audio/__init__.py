@@ -1,7 +1,7 @@
 """Sound in: decoding, small measurements, and whether a recording is fit to be judged."""
 
 from serein.audio.decode import Limits, Recording, decode
-from serein.audio.fitness import Thresholds, inspect
+from serein.audio.fitness import Thresholds, inspect, inspect_speech
 from serein.audio.signal import (
     active_level,
     active_span,
@@ -23,4 +23,5 @@ __all__ = [
     "estimate_snr",
     "frame_levels",
     "inspect",
+    "inspect_speech",
 ]

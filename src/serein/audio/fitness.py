@@ -36,6 +36,8 @@ class Thresholds:
         of clean wide-band speech would be taken for telephone speech.
     noisy_snr
         dB; a lower estimate is `noisy`.
+    speech_probability
+        0 to 1; a lower one is `no_speech`.
     """
 
     clipped_share: float = 0.001
@@ -46,6 +48,7 @@ class Thresholds:
     narrow_band_edge: float = 4_000.0
     narrow_band_share: float = 0.01
     noisy_snr: float = 5.0
+    speech_probability: float = 0.5
 
 
 def inspect(
@@ -85,6 +88,39 @@ def inspect(
         *_about_file(recording),
     ]
     return tuple(InputWarning(code, message) for code, message in found)
+
+
+def inspect_speech(
+    probability: float, *, thresholds: Thresholds | None = None
+) -> tuple[InputWarning, ...]:
+    """Name what makes the judgement doubtful once a model has told how likely speech is.
+
+    Parameters
+    ----------
+    probability
+        That the recording is speech, 0 to 1.
+    thresholds
+        Where doubt begins.
+
+    Returns
+    -------
+    warnings
+        One of the code no_speech, or none.
+
+    Examples
+    --------
+    >>> [warning.code for warning in inspect_speech(0.02)]
+    ['no_speech']
+    """
+    thresholds = thresholds or Thresholds()
+    if probability >= thresholds.speech_probability:
+        return ()
+    message = (
+        f"The probability of speech is {probability:.0%}, under"
+        f" {thresholds.speech_probability:.0%}: this sounds like noise, music or silence, and the"
+        " emotion says nothing. Give a recording of somebody who speaks."
+    )
+    return (InputWarning("no_speech", message),)
 
 
 def _is_silent(recording: Recording, thresholds: Thresholds) -> bool:

@@ -1,9 +1,8 @@
 """Model bundles: a folder with a manifest, an ONNX graph and a card."""
 
-from serein.bundle.bundle import (
+from serein.bundle.bundle import Bundle, Output, Voice
+from serein.bundle.files import (
     DEFAULT_BUNDLE,
-    Bundle,
-    Output,
     available_bundles,
     find_bundle,
     require_vacant,
@@ -28,6 +27,7 @@ __all__ = [
     "Mode",
     "Normalization",
     "Output",
+    "Voice",
     "available_bundles",
     "find_bundle",
     "require_vacant",

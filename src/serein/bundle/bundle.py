@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -15,11 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serein.bundle.manifest import CARD_FILE, MANIFEST_FILE, Graph, Manifest, Mode
+from serein.bundle.files import DEFAULT_BUNDLE, find_bundle, require_vacant, verify
+from serein.bundle.manifest import CARD_FILE, MANIFEST_FILE, Manifest, Mode
 from serein.errors import ArgumentInvalid, BundleInvalid
 from serein.features.spectral import FloatArray
-
-DEFAULT_BUNDLE = "bundled"
 
 NumberArray = npt.NDArray[Any]
 
@@ -36,16 +34,39 @@ class Output:
         Shape (clips, labels).
     sex
         Logits of female and male, shape (clips, 2), or None.
+    speech
+        Logit of whether it is speech, positive if so, shape (clips,), or None.
     embedding
         Shape (clips, dimensions), or None.
     attention
         Weight of each step of a clip over time, shape (steps,), summing to 1; or None.
+    description
+        Shape (clips, description), of zero mean and unit variance over training clips, or None.
     """
 
     logits: FloatArray
     sex: FloatArray | None
+    speech: FloatArray | None
     embedding: FloatArray | None
     attention: tuple[FloatArray, ...] | None
+    description: FloatArray | None
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What a graph is told of an enrolled speaker.
+
+    Attributes
+    ----------
+    center, scale
+        What the speaker's descriptions lie around, and one by their spread, (description,).
+    levels
+        How many dB each clip is louder than is usual for the speaker, (clips,).
+    """
+
+    center: FloatArray
+    scale: FloatArray
+    levels: FloatArray
 
 
 class Bundle:
@@ -53,11 +74,15 @@ class Bundle:
 
     A graph has the input ``features``, normalised, float32: (clips, frames, dimensions) with clips
     of one length, or (clips, dimensions) where the features have one row. With an input
-    ``lengths``, int64, (clips,), zeros may stand behind so many frames of each clip. With an
-    input ``relative``, shaped as the features, it takes them as normalised by the training
-    speakers beside those normalised by the clip's own, or zeros where that one is unknown;
-    without, whichever of the two is known best. It gives ``logits`` and perhaps ``sex``,
-    ``embedding`` and ``attention``.
+    ``lengths``, int64, (clips,), zeros may stand behind so many frames of each clip. It gives
+    ``logits`` and perhaps ``sex``, ``speech``, ``embedding`` and ``attention``.
+
+    A speaker is known in one of two ways. Either the features are normalised by the speaker
+    instead of by the training speakers; or the graph also gives a ``description`` of every clip,
+    of zero mean and unit variance over the training clips, and takes what the speaker's
+    descriptions lie around, ``center``, and one by their spread, ``scale``, (clips, description)
+    each, and ``level``, (clips,), the dB by which a clip is louder than usual: zeros all, where
+    the speaker is unknown.
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
@@ -78,7 +103,7 @@ class Bundle:
         folder = find_bundle(model)
         manifest = Manifest.read(folder)
         for graph in set(manifest.graphs.values()):
-            _verify(folder, graph)
+            verify(folder, graph)
         return cls(folder, manifest)
 
     @cached_property
@@ -103,15 +128,33 @@ class Bundle:
         """Whether the model also judges the speaker's sex."""
         return "sex" in self._outputs("unknown")
 
-    def takes_relative(self, mode: Mode) -> bool:
-        """Whether the graph wants the features relative to the speaker beside the plain ones."""
-        return "relative" in self._inputs(mode)
+    @property
+    def embeds(self) -> bool:
+        """Whether the model gives an embedding."""
+        return "embedding" in self._outputs("unknown") and "embedding" in self._outputs("enrolled")
+
+    @property
+    def tells_speech(self) -> bool:
+        """Whether the model also judges if a sound is speech at all."""
+        return "speech" in self._outputs("unknown")
+
+    @property
+    def describes(self) -> bool:
+        """Whether a speaker is known by descriptions of clips rather than by their features."""
+        return "description" in self._outputs("unknown")
+
+    @property
+    def profile_size(self) -> int:
+        """Number of dimensions of a speaker profile."""
+        if not self.describes:
+            return self.manifest.features.dimensions
+        return self._description_size(self._session(self.manifest.graphs["enrolled"].file))
 
     def run(
         self,
         clips: Sequence[FloatArray],
         *,
-        relative: Sequence[FloatArray] | None = None,
+        speaker: Voice | None = None,
         mode: Mode = "unknown",
     ) -> Output:
         """Run the graph on clips of any lengths at once.
@@ -120,9 +163,8 @@ class Bundle:
         ----------
         clips
             Normalised features of each, shape (frames, dimensions).
-        relative
-            The same relative to the speaker, for a graph that :meth:`takes_relative`; None for
-            an unknown speaker.
+        speaker
+            Of a graph that :meth:`describes`; None for an unknown speaker.
         mode
             The graph to use: for an unknown or for an enrolled speaker.
         """
@@ -134,29 +176,50 @@ class Bundle:
         found: dict[str, list[FloatArray]] = {name: [_NOTHING] * len(clips) for name in names}
         lengths = [len(clip) for clip in clips]
         clips = [self.manifest.features.pad(clip) for clip in clips]
-        if relative is not None:
-            relative = [self.manifest.features.pad(clip) for clip in relative]
         for rows in [list(range(len(clips)))] if "lengths" in ranks else _of_one_length(clips):
             feed = {"features": _stacked([clips[row] for row in rows])}
             if "lengths" in ranks:
                 feed["lengths"] = np.array([lengths[row] for row in rows], dtype=np.int64)
-            if "relative" in ranks:
-                feed["relative"] = (
-                    np.zeros_like(feed["features"])
-                    if relative is None
-                    else _stacked([relative[row] for row in rows])
-                )
+            if "description" in names:
+                feed |= self._voice(session, speaker, rows)
             if ranks.get("features") == 2:
                 feed = self._single_rows(feed)
             for name, values in zip(names, self._call(session, names, feed), strict=True):
                 for row, value in zip(rows, values, strict=True):
                     found[name][row] = value
         if "lengths" in ranks and "attention" in found:
+            longest = max(len(clip) for clip in clips)
+            # A step may be several frames long; those of the padding have no weight.
             found["attention"] = [
-                weights[:length]
+                weights[: -(-length * len(weights) // longest)]
                 for weights, length in zip(found["attention"], lengths, strict=True)
             ]
         return self._output(found)
+
+    def _voice(
+        self, session: Any, speaker: Voice | None, rows: Sequence[int]
+    ) -> dict[str, NumberArray]:
+        """What the graph is told of the speaker, for these of the clips."""
+        size, clips = self._description_size(session), len(rows)
+        if speaker is None:
+            nothing = np.zeros((clips, size), dtype=np.float32)
+            return {"center": nothing, "scale": nothing, "level": nothing[:, 0]}
+        return {
+            "center": np.broadcast_to(speaker.center, (clips, size)),
+            "scale": np.broadcast_to(speaker.scale, (clips, size)),
+            "level": speaker.levels[list(rows)],
+        }
+
+    def _description_size(self, session: Any) -> int:
+        sizes = [node.shape[1:] for node in session.get_inputs() if node.name == "center"]
+        if len(sizes) != 1 or len(sizes[0]) != 1 or not isinstance(sizes[0][0], int):
+            raise BundleInvalid(
+                f"the model {self.manifest.name!r} describes clips and takes no center of them: "
+                "export it again",
+                file=str(self.folder),
+            )
+        size: int = sizes[0][0]
+        return size
 
     def _single_rows(self, feed: Mapping[str, NumberArray]) -> dict[str, NumberArray]:
         if feed["features"].shape[1] != 1:
@@ -187,25 +250,31 @@ class Bundle:
         return values
 
     def _output(self, found: Mapping[str, list[FloatArray]]) -> Output:
-        wanted = (len(self.manifest.labels),)
-        shape = found["logits"][0].shape if "logits" in found else None
-        if shape != wanted:
-            raise BundleInvalid(
-                f"the model {self.manifest.name!r} gives "
-                + ("no logits" if shape is None else f"logits of shape {shape} for a clip")
-                + f"; {wanted} is needed for its labels: export it again",
-                file=str(self.folder),
-            )
+        wanted: dict[str, tuple[int, ...]] = {"logits": (len(self.manifest.labels),), "speech": ()}
+        if "description" in found:
+            wanted["description"] = (self.profile_size,)
+        for name, shape in wanted.items():
+            given = found[name][0].shape if name in found else None
+            if given != shape and (given is not None or name == "logits"):
+                raise BundleInvalid(
+                    f"the model {self.manifest.name!r} gives "
+                    + (f"no {name}" if given is None else f"{name} of shape {given} for a clip")
+                    + f"; {shape or 'one number'} is needed: export it again",
+                    file=str(self.folder),
+                )
 
         def stacked(name: str) -> FloatArray | None:
             return np.stack(found[name]) if name in found else None
 
         attention = tuple(found["attention"]) if "attention" in found else None
-        return Output(np.stack(found["logits"]), stacked("sex"), stacked("embedding"), attention)
-
-    def _inputs(self, mode: Mode) -> set[str]:
-        session = self._session(self.manifest.graphs[mode].file)
-        return {node.name for node in session.get_inputs()}
+        return Output(
+            np.stack(found["logits"]),
+            stacked("sex"),
+            stacked("speech"),
+            stacked("embedding"),
+            attention,
+            stacked("description"),
+        )
 
     def _outputs(self, mode: Mode) -> list[str]:
         session = self._session(self.manifest.graphs[mode].file)
@@ -266,73 +335,3 @@ def _open_session(path: Path) -> Any:
         raise BundleInvalid(
             f"{path} is no graph that can be run: {error}", file=str(path)
         ) from error
-
-
-def require_vacant(folder: Path) -> None:
-    """Make sure that nothing would be overwritten.
-
-    Raises
-    ------
-    ArgumentInvalid
-        If the folder exists and is not empty.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ArgumentInvalid(f"{folder} exists and is not an empty folder; name another one")
-
-
-def sha256_of(path: Path) -> str:
-    """Checksum of a file, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _verify(folder: Path, graph: Graph) -> None:
-    path = folder / graph.file
-    try:
-        found = sha256_of(path)
-    except OSError as error:
-        raise BundleInvalid(
-            f"{path} is missing or cannot be read ({error.strerror}); get the bundle again",
-            file=str(folder),
-        ) from error
-    if found != graph.sha256:
-        raise BundleInvalid(
-            f"{path} is not the file that the manifest names (its sha256 differs); it is damaged "
-            "or was changed: get the bundle again",
-            file=str(folder),
-        )
-
-
-def _packaged() -> Path:
-    return Path(str(resources.files("serein"))) / "bundles"
-
-
-def available_bundles() -> dict[str, Path]:
-    """Names and folders of the bundles that are part of the package, the default one first."""
-    folder = _packaged()
-    found = (
-        {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{MANIFEST_FILE}"))}
-        if folder.is_dir()
-        else {}
-    )
-    return dict(sorted(found.items(), key=lambda item: item[0] != DEFAULT_BUNDLE))
-
-
-def find_bundle(model: str | Path) -> Path:
-    """The folder of a bundle given by name or path.
-
-    Raises
-    ------
-    BundleInvalid
-        If there is none.
-    """
-    if isinstance(model, str) and model in (known := available_bundles()):
-        return known[model]
-    path = Path(model)
-    if path.is_dir():
-        return path
-    names = ", ".join(available_bundles()) or "none in this installation"
-    raise BundleInvalid(
-        f"there is no model {str(model)!r}: give a bundle's folder or one of these names: {names}",
-        file=str(model),
-    )

@@ -13,8 +13,9 @@ import numpy as np
 
 from serein.errors import ArgumentInvalid, BundleInvalid
 from serein.features import FeatureSpec
+from serein.features.prosody import ProsodyReference
 from serein.features.spectral import FloatArray
-from serein.labels import find_label_set
+from serein.labels import SEXES, find_label_set
 
 FORMAT = "serein-bundle"
 FORMAT_VERSION = 1
@@ -85,6 +86,9 @@ class Manifest:
         Marks of the voices and sounds that it was trained on or chosen by: hashes, no names, so
         that a score on them can be told from a score on unseen speakers. One text with spaces
         between, as no prediction needs to take it apart.
+    prosody
+        How the training speakers of each sex usually sound, to compare a voice with; none where
+        it was not measured.
     """
 
     name: str
@@ -99,12 +103,18 @@ class Manifest:
     scores: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
     heard: str = ""
+    prosody: Mapping[str, ProsodyReference] = field(default_factory=dict)
 
     @property
     def label_set(self) -> str | None:
         """Name of the label set that it was trained on; None for canonical labels."""
         labels = self.recipe.get("labels")
         return labels if isinstance(labels, str) else None
+
+    @property
+    def own_labels(self) -> bool:
+        """Whether its labels are those of its own data, which need not be canonical."""
+        return self.recipe.get("own_labels") is True
 
     def as_dict(self) -> dict[str, Any]:
         """The manifest as plain values."""
@@ -133,6 +143,7 @@ class Manifest:
             "corpora": dict(self.corpora),
             "scores": dict(self.scores),
             "recipe": dict(self.recipe),
+            "prosody": {sex: reference.as_dict() for sex, reference in self.prosody.items()},
             "heard": self.heard,
         }
 
@@ -206,6 +217,7 @@ def _from_dict(values: Mapping[str, Any]) -> Manifest:
         scores=_mapping(values, "scores"),
         recipe=recipe,
         heard=str(values.get("heard", "")),
+        prosody=_prosody(values),
     )
 
 
@@ -240,6 +252,14 @@ def _graph(values: Mapping[str, Any]) -> Graph:
     if not 0 < graph.temperature < math.inf:
         raise ArgumentInvalid("temperature must be positive")
     return graph
+
+
+def _prosody(values: Mapping[str, Any]) -> dict[str, ProsodyReference]:
+    """What is usual for each sex; older bundles do not say."""
+    given = _mapping(values, "prosody") if "prosody" in values else {}
+    if foreign := sorted(set(given) - set(SEXES)):
+        raise ArgumentInvalid(f"prosody is that of {' and '.join(SEXES)}, not of {foreign[0]!r}")
+    return {sex: ProsodyReference.from_dict(reference) for sex, reference in given.items()}
 
 
 def _float32(values: Any) -> FloatArray:

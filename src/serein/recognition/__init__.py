@@ -1,6 +1,6 @@
 """Recognition: judging sounds with a bundle."""
 
-from serein.recognition.judge import Judgement, judge, softmax
+from serein.recognition.judge import Judgement, clip_statistics, judge, make_profile, softmax
 from serein.recognition.recognizer import Recognizer, load
 from serein.recognition.speaker import ClipStatistics, Reference, SpeakerProfile
 
@@ -10,7 +10,9 @@ __all__ = [
     "Recognizer",
     "Reference",
     "SpeakerProfile",
+    "clip_statistics",
     "judge",
     "load",
+    "make_profile",
     "softmax",
 ]

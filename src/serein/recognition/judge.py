@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from serein.bundle import Bundle, Mode, Output
+from serein.bundle import Bundle, Manifest, Mode, Normalization, Output, Voice
 from serein.errors import ProfileInvalid
+from serein.explanation import Prosody
 from serein.features import Features
 from serein.features.spectral import FloatArray
-from serein.recognition.speaker import Reference, SpeakerProfile
+from serein.recognition.speaker import ClipStatistics, Reference, SpeakerProfile
 
 BATCH = 16
 """Clips run through a graph at once: bounds the memory of a long list."""
@@ -27,13 +29,22 @@ class Judgement:
         Calibrated, in the order of the bundle's labels, shape (labels,), sums to 1.
     sex
         Probabilities of female and male, shape (2,), or None.
+    speech
+        Probability that it is speech, 0 to 1, or None.
     embedding
         Shape (dimensions,), or None.
+    attention
+        Weight of each step over time, shape (steps,), summing to 1; or None.
+    description
+        What a speaker profile is made of, shape (description,), or None.
     """
 
     probabilities: FloatArray
     sex: FloatArray | None
+    speech: float | None
     embedding: FloatArray | None
+    attention: FloatArray | None
+    description: FloatArray | None
 
 
 def judge(
@@ -52,29 +63,65 @@ def judge(
             f"the speaker profile was made with the model {speaker.model!r}, this one is "
             f"{bundle.fingerprint!r}; make the profile anew with 'serein enroll'"
         )
-    if speaker is not None and speaker.mean.shape != manifest.normalization.mean.shape:
+    if speaker is not None and speaker.mean.size != bundle.profile_size:
         raise ProfileInvalid(
-            f"the speaker profile has {speaker.mean.size} features, the model "
-            f"{manifest.name!r} needs {manifest.normalization.mean.size}; make it anew with "
-            "'serein enroll'"
+            f"the speaker profile has {speaker.mean.size} dimensions, the model "
+            f"{manifest.name!r} needs {bundle.profile_size}; make it anew with 'serein enroll'"
         )
     mode: Mode = "unknown" if speaker is None else "enrolled"
-    population = Reference.of(manifest.normalization, None)
-    own = Reference.of(manifest.normalization, speaker)
-    both = speaker is not None and bundle.takes_relative(mode)
+    described = speaker if bundle.describes else None
+    reference = Reference.of(manifest.normalization, None if described else speaker)
     response = manifest.features.gain_response
     temperature = manifest.graphs[mode].temperature
     judgements: list[Judgement] = []
     for begin in range(0, len(clips), BATCH):
         batch = clips[begin : begin + BATCH]
-        inputs = [own.normalize(clip, response) for clip in batch]
-        if both:
-            plain = [population.normalize(clip, response) for clip in batch]
-            output = bundle.run(plain, relative=inputs, mode=mode)
-        else:
-            output = bundle.run(inputs, mode=mode)
-        judgements += _judgements(output, temperature)
+        inputs = [reference.normalize(clip, response) for clip in batch]
+        voice = None if described is None else _voice(manifest, described, batch)
+        judgements += _judgements(bundle.run(inputs, speaker=voice, mode=mode), temperature)
     return judgements
+
+
+def clip_statistics(bundle: Bundle, clips: Sequence[Features]) -> list[ClipStatistics]:
+    """What a speaker profile for a model takes from each clip."""
+    if not bundle.describes:
+        return [ClipStatistics.of(clip) for clip in clips]
+    return [
+        ClipStatistics.of_description(judgement.description, clip.level)
+        for judgement, clip in zip(judge(bundle, clips), clips, strict=True)
+        if judgement.description is not None
+    ]
+
+
+def make_profile(
+    bundle: Bundle, statistics: Sequence[ClipStatistics], *, prosody: Sequence[Prosody] = ()
+) -> SpeakerProfile:
+    """A speaker's profile for a model, from the :func:`clip_statistics` of some clips.
+
+    Raises
+    ------
+    ArgumentInvalid
+        If there is no clip.
+    """
+    response = bundle.manifest.features.gain_response
+    if bundle.describes:  # clips are described at one level, and compared by it beside
+        response = np.zeros(bundle.profile_size, dtype=np.float32)
+    return SpeakerProfile.of(
+        statistics, model=bundle.fingerprint, gain_response=response, prosody=prosody
+    )
+
+
+def _voice(manifest: Manifest, speaker: SpeakerProfile, clips: Sequence[Features]) -> Voice:
+    size = speaker.mean.size
+    population = Normalization(
+        np.zeros(size, dtype=np.float32),
+        np.ones(size, dtype=np.float32),
+        manifest.normalization.prior_clips,
+    )
+    own = Reference.of(population, speaker)
+    levels = [own.weight * (clip.level - speaker.level) for clip in clips]
+    scale: FloatArray = np.reciprocal(own.std)
+    return Voice(own.mean, scale, np.array(levels, dtype=np.float32))
 
 
 def softmax(logits: FloatArray) -> FloatArray:
@@ -85,6 +132,11 @@ def softmax(logits: FloatArray) -> FloatArray:
     return shares
 
 
+def _sigmoid(logit: float) -> float:
+    """Probability from the logit of one class against the rest; none is too large for it."""
+    return 0.5 + 0.5 * math.tanh(0.5 * logit)
+
+
 def _judgements(output: Output, temperature: float) -> list[Judgement]:
     probabilities = softmax(output.logits / temperature)
     sexes = None if output.sex is None else softmax(output.sex)
@@ -92,7 +144,10 @@ def _judgements(output: Output, temperature: float) -> list[Judgement]:
         Judgement(
             probabilities[row],
             None if sexes is None else sexes[row],
+            None if output.speech is None else _sigmoid(float(output.speech[row])),
             None if output.embedding is None else output.embedding[row],
+            None if output.attention is None else output.attention[row],
+            None if output.description is None else output.description[row],
         )
         for row in range(len(probabilities))
     ]

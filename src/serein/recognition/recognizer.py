@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
-from serein.audio import Limits, Recording, Source, decode, inspect
+from serein.audio import Limits, Recording, Source, decode, inspect, inspect_speech
 from serein.bundle import DEFAULT_BUNDLE, Bundle
 from serein.errors import ArgumentInvalid, SereinError
+from serein.explanation import Explanation, Prosody
 from serein.features import Features
+from serein.features.prosody import measure_prosody
 from serein.features.spectral import FloatArray
 from serein.labels import SEXES, judged_sex, regroup
-from serein.recognition.judge import Judgement, judge
-from serein.recognition.speaker import ClipStatistics, SpeakerProfile
+from serein.recognition.attention import Stretch
+from serein.recognition.explain import explain_judgement
+from serein.recognition.judge import Judgement, clip_statistics, judge, make_profile
+from serein.recognition.speaker import SpeakerProfile
 from serein.results import InputWarning, Prediction, most_probable
 
 POOLED_FROM = 30.0  # seconds: longer recordings are judged in pieces
 PIECE = 10.0  # seconds
-UNDECIDABLE = frozenset({"silent"})
+UNDECIDABLE = frozenset({"silent", "no_speech"})
 """Warnings after which no label is relied upon, however sure the model is."""
 
 
@@ -63,6 +67,10 @@ class _Heard:
         """What each piece counts by: what is left of it once silence is trimmed."""
         return [piece.duration for piece in self.pieces]
 
+    def measure(self) -> Prosody:
+        """How the voice sounds."""
+        return measure_prosody(self.recording.samples, sampling_rate=self.recording.sampling_rate)
+
 
 class Recognizer:
     """Judges which emotion a voice carries.
@@ -99,7 +107,9 @@ class Recognizer:
             sex = dict.fromkeys(SEXES, 1.0 / len(SEXES))
         regroup(even, view, sex=sex, trained_on=label_set)
 
-    def predict(self, source: Source, *, speaker: SpeakerProfile | None = None) -> Prediction:
+    def predict(
+        self, source: Source, *, speaker: SpeakerProfile | None = None, explain: bool = False
+    ) -> Prediction:
         """Judge a clip.
 
         Parameters
@@ -109,6 +119,8 @@ class Recognizer:
             samples of shape (n,) or (n, channels). Any container and sampling rate.
         speaker
             Profile of the speaker, from :meth:`enroll`.
+        explain
+            Also say what the model attended to and how the voice sounds; it takes longer.
 
         Returns
         -------
@@ -124,10 +136,19 @@ class Recognizer:
             If the profile was made with another model.
         """
         heard = self._hear(source)
-        return self._prediction(heard, judge(self.bundle, heard.pieces, speaker=speaker), speaker)
+        judgements = judge(self.bundle, heard.pieces, speaker=speaker)
+        prediction = self._prediction(heard, judgements, speaker)
+        if not explain:
+            return prediction
+        explanation = self._explanation(heard, judgements, prediction, speaker)
+        return replace(prediction, explanation=explanation)
 
     def predict_many(
-        self, sources: Iterable[Source], *, speaker: SpeakerProfile | None = None
+        self,
+        sources: Iterable[Source],
+        *,
+        speaker: SpeakerProfile | None = None,
+        explain: bool = False,
     ) -> Iterator[Prediction | SereinError]:
         """Judge clips one after the other, lazily and in order.
 
@@ -140,14 +161,14 @@ class Recognizer:
             If there is one source rather than several.
         """
         _refuse_single(sources, "predict_many")
-        return self._predictions(sources, speaker)
+        return self._predictions(sources, speaker, explain)
 
     def _predictions(
-        self, sources: Iterable[Source], speaker: SpeakerProfile | None
+        self, sources: Iterable[Source], speaker: SpeakerProfile | None, explain: bool
     ) -> Iterator[Prediction | SereinError]:
         for source in sources:
             try:
-                yield self.predict(source, speaker=speaker)
+                yield self.predict(source, speaker=speaker, explain=explain)
             except SereinError as error:
                 if error.file is None:
                     error.file = _name(source)
@@ -156,26 +177,31 @@ class Recognizer:
     def enroll(self, sources: Iterable[Source]) -> SpeakerProfile:
         """Make a profile of a speaker from unlabelled clips.
 
-        A handful of clips in different moods serves best.
+        A handful of clips in different moods serves best. Silent ones are left out, and so are
+        those without speech where the model can tell: what :meth:`predict` warns of as ``silent``
+        or ``no_speech``.
 
         Raises
         ------
         ArgumentInvalid
-            If there is no source, or not one with sound in it.
+            If there is no source, or none with speech in it.
         AudioError
             If a source is no sound that can be judged.
         """
         _refuse_single(sources, "enroll")
         clips: list[Features] = []
+        prosody: list[Prosody] = []
         for source in sources:
             heard = self._hear(source)
-            if not any(warning.code in UNDECIDABLE for warning in heard.warnings):
+            if self._fit_for_profile(heard):
                 clips.extend(heard.pieces)
-        return SpeakerProfile.of(
-            [ClipStatistics.of(clip) for clip in clips],
-            model=self.bundle.fingerprint,
-            gain_response=self.bundle.manifest.features.gain_response,
-        )
+                prosody.append(heard.measure())
+        return make_profile(self.bundle, clip_statistics(self.bundle, clips), prosody=prosody)
+
+    def _fit_for_profile(self, heard: _Heard) -> bool:
+        judgements = judge(self.bundle, heard.pieces) if self.bundle.tells_speech else ()
+        found = _warnings(heard, _speech(heard, judgements))
+        return not any(warning.code in UNDECIDABLE for warning in found)
 
     def embed(self, source: Source) -> FloatArray:
         """The model's embedding of a clip, float32, shape (dimensions,).
@@ -199,7 +225,7 @@ class Recognizer:
     def _hear(self, source: Source) -> _Heard:
         spec = self.bundle.manifest.features
         recording = decode(source, sampling_rate=spec.sampling_rate, limits=self.limits)
-        pieces = tuple(spec.extract(piece) for piece in _pieces(recording))
+        pieces = tuple(spec.extract(recording.samples[piece]) for piece in _pieces(recording))
         warnings = inspect(recording, highest=spec.highest_frequency)
         return _Heard(recording, warnings, pieces)
 
@@ -218,33 +244,84 @@ class Recognizer:
                 dict(zip(SEXES, np.average(sexes, axis=0, weights=weights).tolist(), strict=True))
             )
         label, confidence = most_probable(probabilities)
-        doubtful = any(warning.code in UNDECIDABLE for warning in heard.warnings)
+        speech = _speech(heard, judgements)
+        warnings = _warnings(heard, speech)
+        doubtful = any(warning.code in UNDECIDABLE for warning in warnings)
         return Prediction(
             label=label,
             confidence=confidence,
             probabilities=probabilities,
             sex=sex,
             decided=confidence >= self.bundle.manifest.minimum_confidence and not doubtful,
-            warnings=heard.warnings,
+            warnings=warnings,
             duration=heard.recording.duration,
             model=self.name,
             file=heard.recording.name,
             enrolled=speaker is not None,
             label_set=label_set,
+            speech=speech,
         )
 
+    def _explanation(
+        self,
+        heard: _Heard,
+        judgements: Sequence[Judgement],
+        prediction: Prediction,
+        speaker: SpeakerProfile | None,
+    ) -> Explanation:
+        return explain_judgement(
+            list(self._stretches(heard, judgements)),
+            heard.measure(),
+            duration=heard.recording.samples.size / heard.recording.sampling_rate,
+            speech=not any(warning.code in UNDECIDABLE for warning in prediction.warnings),
+            sex=prediction.sex,
+            speaker=speaker,
+            known=self.bundle.manifest.prosody,
+        )
 
-def _pieces(recording: Recording) -> list[FloatArray]:
+    def _stretches(self, heard: _Heard, judgements: Sequence[Judgement]) -> Iterator[Stretch]:
+        """Where each piece's attention lies in the recording."""
+        spec, rate = self.bundle.manifest.features, heard.recording.sampling_rate
+        pieces = zip(_pieces(heard.recording), heard.pieces, judgements, strict=True)
+        for piece, features, judgement in pieces:
+            if judgement.attention is None:
+                continue
+            begin = (piece.start + spec.span(heard.recording.samples[piece])[0]) / rate
+            frames = max(len(features.values), spec.padded_frames)
+            yield Stretch(
+                begin=begin,
+                end=begin + frames * spec.hop,
+                heard=begin + features.duration,
+                weights=judgement.attention,
+                share=features.duration,
+            )
+
+
+def _pieces(recording: Recording) -> list[slice]:
     """The whole recording, or pieces of 10 s where it is long; silent pieces are left out."""
     samples, rate = recording.samples, recording.sampling_rate
     if samples.size <= POOLED_FROM * rate:
-        return [samples]
+        return [slice(0, samples.size)]
     length = int(PIECE * rate)
-    pieces = [samples[begin : begin + length] for begin in range(0, samples.size, length)]
-    if len(pieces[-1]) < length // 2:
-        pieces.pop()
-    sounding = [piece for piece in pieces if np.any(piece)]
+    # Less than half a piece at the end is left out.
+    begins = range(0, samples.size - length // 2 + 1, length)
+    pieces = [slice(begin, min(begin + length, samples.size)) for begin in begins]
+    sounding = [piece for piece in pieces if np.any(samples[piece])]
     return sounding or pieces[:1]
+
+
+def _speech(heard: _Heard, judgements: Sequence[Judgement]) -> float | None:
+    """Probability of speech over all pieces; in silence there is none, whatever the model says."""
+    found = [one.speech for one in judgements if one.speech is not None]
+    if not found:
+        return None
+    if any(warning.code == "silent" for warning in heard.warnings):
+        return 0.0
+    return float(np.average(found, weights=heard.weights))
+
+
+def _warnings(heard: _Heard, speech: float | None) -> tuple[InputWarning, ...]:
+    return heard.warnings if speech is None else (*heard.warnings, *inspect_speech(speech))
 
 
 def _refuse_single(sources: Iterable[Source], method: str) -> None:

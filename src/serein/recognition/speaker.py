@@ -12,11 +12,16 @@ import numpy as np
 
 from serein.bundle import Normalization
 from serein.errors import ArgumentInvalid, ProfileInvalid
+from serein.explanation import Prosody
 from serein.features import Features
+from serein.features.prosody import ProsodyReference
 from serein.features.spectral import FloatArray
 
 FORMAT = "serein-speaker-profile"
 FORMAT_VERSION = 1
+
+LEAST_VARIANCE = 1e-4
+"""Share of the variance over all speakers that is the least a speaker can have."""
 
 LIMIT = 8.0
 """Standard deviations at which normalised features are cut: further out lie only artefacts."""
@@ -29,7 +34,8 @@ class ClipStatistics:
     Attributes
     ----------
     mean, square
-        Mean of the features and of their squares over the frames, shape (dimensions,).
+        Mean of the features and of their squares over the frames, or for a model that describes
+        clips the description and its square; shape (dimensions,).
     level
         Speech level in dBFS.
     """
@@ -43,6 +49,12 @@ class ClipStatistics:
         """Gather the statistics of a clip."""
         values = clip.values.astype(np.float64)
         return cls(values.mean(axis=0), np.square(values).mean(axis=0), clip.level)
+
+    @classmethod
+    def of_description(cls, description: FloatArray, level: float) -> ClipStatistics:
+        """The same of a clip that a model describes."""
+        wide: Any = description.astype(np.float64)
+        return cls(wide, np.square(wide), level)
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,10 @@ class SpeakerProfile:
         Mean speech level of the clips in dBFS.
     mean, variance
         Statistics of the features over all frames, every clip weighing the same, with each clip
-        at its own level relative to ``level``. Shape (dimensions,).
+        at its own level relative to ``level``; or of the model's descriptions of the clips. Shape
+        (dimensions,).
+    prosody
+        How the speaker usually sounds, for explanations; None where it was not measured.
     """
 
     model: str
@@ -67,12 +82,18 @@ class SpeakerProfile:
     level: float
     mean: FloatArray
     variance: FloatArray
+    prosody: ProsodyReference | None = None
 
     @classmethod
     def of(
-        cls, clips: Sequence[ClipStatistics], *, model: str, gain_response: FloatArray
+        cls,
+        clips: Sequence[ClipStatistics],
+        *,
+        model: str,
+        gain_response: FloatArray,
+        prosody: Sequence[Prosody] = (),
     ) -> SpeakerProfile:
-        """Gather the statistics of a speaker's clips.
+        """Gather the statistics of a speaker's clips, and what was measured of their prosody.
 
         Raises
         ------
@@ -88,11 +109,31 @@ class SpeakerProfile:
         squares = np.array([clip.square for clip in clips]) + 2 * gains * means + gains**2
         mean = (means + gains).mean(axis=0)
         variance = np.maximum(squares.mean(axis=0) - mean**2, 0.0)
-        return cls(model, len(clips), level, mean.astype(np.float32), variance.astype(np.float32))
+        return cls(
+            model,
+            len(clips),
+            level,
+            mean.astype(np.float32),
+            variance.astype(np.float32),
+            ProsodyReference.of(prosody) if prosody else None,
+        )
 
     def save(self, path: str | Path) -> None:
-        """Write the profile as JSON."""
-        Path(path).write_text(json.dumps(self.as_dict()) + "\n", encoding="utf-8")
+        """Write the profile as JSON.
+
+        Raises
+        ------
+        ArgumentInvalid
+            If nothing can be written there.
+        """
+        try:
+            Path(path).write_text(json.dumps(self.as_dict()) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise ArgumentInvalid(
+                f"the speaker profile cannot be written to {path} ({error.strerror or error}); "
+                "name a file in a folder that is there",
+                file=str(path),
+            ) from error
 
     def as_dict(self) -> dict[str, Any]:
         """The profile as plain values."""
@@ -104,6 +145,7 @@ class SpeakerProfile:
             "level": self.level,
             "mean": self.mean.tolist(),
             "variance": self.variance.tolist(),
+            "prosody": None if self.prosody is None else self.prosody.as_dict(),
         }
 
     @classmethod
@@ -125,7 +167,8 @@ class SpeakerProfile:
             ) from error
         except (ValueError, RecursionError) as error:
             raise ProfileInvalid(
-                f"{path} is not a speaker profile: {error}", file=str(path)
+                f"{path} is not a speaker profile ({error}); make one with 'serein enroll'",
+                file=str(path),
             ) from error
         return cls.from_dict(values, file=str(path))
 
@@ -148,8 +191,12 @@ class SpeakerProfile:
                     float(values["level"]),
                     np.asarray(values["mean"], dtype=np.float32),
                     np.asarray(values["variance"], dtype=np.float32),
+                    None
+                    if (prosody := values.get("prosody")) is None
+                    else ProsodyReference.from_dict(prosody),
                 )
-            finite = np.isfinite([profile.level, *profile.mean, *profile.variance]).all()
+            numbers = [float(profile.clips), profile.level, *profile.mean, *profile.variance]
+            finite = np.isfinite(numbers).all()
             same = profile.mean.ndim == 1 and profile.mean.shape == profile.variance.shape
             if profile.clips < 1 or not finite or not same or (profile.variance < 0).any():
                 raise ValueError("its numbers are out of range")
@@ -183,7 +230,7 @@ class Reference:
         weight = profile.clips / (profile.clips + normalization.prior_clips)
         mean = weight * profile.mean + (1 - weight) * normalization.mean
         variance = weight * profile.variance + (1 - weight) * normalization.std**2
-        std = np.sqrt(np.maximum(variance, 1e-4 * normalization.std**2))
+        std = np.sqrt(np.maximum(variance, LEAST_VARIANCE * normalization.std**2))
         return cls(mean.astype(np.float32), std.astype(np.float32), profile.level, weight)
 
     def normalize(self, clip: Features, gain_response: FloatArray) -> FloatArray:

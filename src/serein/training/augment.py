@@ -107,14 +107,13 @@ def mask(
     Parameters
     ----------
     normalized
-        Shape (..., frames, bands).
+        Shape (frames, bands).
     """
     if not options.masks:
         return normalized
     masked = normalized.copy()
-    for axis in (-2, -1):
-        size = masked.shape[axis]
-        along = np.moveaxis(masked, axis, 0)
+    for along in (masked, masked.T):
+        size = len(along)
         for _ in range(options.masks):
             width = int(generator.uniform(0, options.mask_share) * size)
             begin = generator.integers(0, size - width + 1)

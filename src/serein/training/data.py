@@ -17,7 +17,7 @@ from serein.features import Features, FeatureSpec
 from serein.features.spectral import FloatArray
 from serein.labels import SEXES, ordered
 from serein.recognition import ClipStatistics, Reference, SpeakerProfile
-from serein.training.extraction import Extraction
+from serein.training.extraction import Extraction, non_speech_features
 from serein.training.regrouping import regroup_utterances, what_is_lost
 from serein.training.sound import SoundChanges, SoundOptions
 from serein.training.store import FeatureStore
@@ -41,6 +41,8 @@ class Dataset:
         Clips that could not be read, and were left out.
     warnings
         What else went wrong on the way, in words.
+    non_speech
+        The features of sounds that are not speech, for training alone.
     copies
         The features of each clip's changed copies, which are for training alone; by default of
         none.
@@ -54,6 +56,7 @@ class Dataset:
     failures: tuple[SereinError, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())
     copies: tuple[tuple[Features, ...], ...] = field(default=())
+    non_speech: tuple[Features, ...] = field(default=())
     label_set: str | None = None
 
     def __post_init__(self) -> None:
@@ -117,6 +120,23 @@ class Dataset:
         known = [-1 if one.sex is None else index[one.sex] for one in self.utterances]
         return np.array(known, dtype=np.int64)
 
+    def votes(self, labels: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Share of the listeners' votes that each label got, shape (clips, labels).
+
+        Votes for other labels, or for those that the clip's corpus does not hold, do not count;
+        zeros where there is none.
+        """
+        rows = np.array(
+            [[(one.votes or {}).get(label, 0.0) for label in labels] for one in self.utterances],
+            dtype=np.float32,
+        )
+        rows *= self.label_mask(labels)
+        total = rows.sum(axis=1, keepdims=True)
+        shares: npt.NDArray[np.float32] = np.divide(
+            rows, total, out=np.zeros_like(rows), where=total > 0
+        )
+        return shares
+
     def label_mask(self, labels: Sequence[str]) -> npt.NDArray[np.bool_]:
         """True where a clip's corpus holds the label, shape (clips, labels).
 
@@ -179,8 +199,8 @@ def load_dataset(
     Parameters
     ----------
     sound
-        In which changed copies each clip is also heard; by default in none. A copy that cannot be
-        made is left out, and told of in the warnings.
+        In which changed copies each clip is also heard, and what is heard that is not speech; by
+        default neither. A copy that cannot be made is left out, and told of in the warnings.
     workers
         Number of processes; by default one a core.
     store
@@ -190,8 +210,8 @@ def load_dataset(
     Raises
     ------
     DataInvalid
-        If nothing can be read, fewer than two labels are left, or the recordings that the copies
-        need are not there.
+        If nothing can be read, fewer than two labels are left, or the recordings that ``sound``
+        names are not there.
     """
     wanted = [
         (table.audio_path(utterance), utterance)
@@ -202,7 +222,7 @@ def load_dataset(
     if not wanted:
         raise DataInvalid("the data hold no clip with a canonical emotion; there is nothing to do")
     _require_distinct(tables)
-    changes = SoundChanges.of(sound) if sound is not None and sound.copies else None
+    changes = SoundChanges.of(sound or SoundOptions())
     extraction = Extraction([path for path, _ in wanted], spec, store, changes)
     extraction.run(workers, progress)
     kept: list[tuple[Utterance, Features, tuple[Features, ...]]] = []
@@ -220,8 +240,9 @@ def load_dataset(
         tuple(features for _, features, _ in kept),
         spec,
         tuple(failures),
-        extraction.warnings + _lost_copies(lost),
+        _made_alone(changes) + extraction.warnings + _lost_copies(lost),
         tuple(copies for _, _, copies in kept),
+        non_speech_features(changes, spec, workers),
     )
     if len(dataset.labels) < FEWEST_LABELS:
         raise DataInvalid(
@@ -229,6 +250,22 @@ def load_dataset(
             f"({', '.join(dataset.labels) or 'none'}); a model needs at least {FEWEST_LABELS}"
         )
     return dataset
+
+
+def _made_alone(changes: SoundChanges) -> tuple[str, ...]:
+    """What was looked for among the recordings in vain."""
+    sound = changes.options
+    lacking = {
+        "noises": (sound.background or sound.non_speech) and not changes.noises,
+        "rooms": sound.rooms and not changes.rooms,
+    }
+    return tuple(
+        f"no {things} in {sound.recordings} are for training (half of all recordings, by a hash "
+        f"of their names, are kept for tests of robustness), so all {things} that are heard are "
+        "made"
+        for things, lack in lacking.items()
+        if sound.recordings and lack
+    )
 
 
 def _lost_copies(lost: Sequence[SereinError]) -> tuple[str, ...]:

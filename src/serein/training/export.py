@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from serein.training.classifiers import ClassifierKind
 
 OPSET = 17
-OUTPUTS: tuple[str, ...] = ("logits", "sex", "embedding", "attention")
+OUTPUTS: tuple[str, ...] = (
+    *("logits", "sex", "speech"),
+    *("embedding", "attention", "description"),
+)
 """What a graph may give, in this order; what else a network gives serves its training."""
 _TRACED_FRAMES = 100
 
 
-def export_network(
-    network: nn.Module, features: FeatureSpec, path: Path, *, relative: bool = False
-) -> None:
+def export_network(network: nn.Module, features: FeatureSpec, path: Path) -> None:
     """Write a network as a graph that takes batches of clips.
 
     The clips of a batch have one length: that of the specification, or whichever it is. Where the
@@ -32,24 +33,23 @@ def export_network(
     ----------
     features
         What the network was built for.
-    relative
-        Whether it takes the features relative to the speaker beside the plain ones.
     """
     import torch
 
     frames = features.padded_frames or _TRACED_FRAMES
     inputs = {"features": torch.zeros(2, frames, features.dimensions)}
-    if relative:
-        inputs["relative"] = inputs["features"].clone()
     if features.masked:
         inputs["lengths"] = torch.tensor([frames, frames // 2])
     with torch.no_grad():
         given = network.eval()(**inputs)
+        if "description" in given:  # the speaker is known by it
+            inputs["center"] = torch.zeros_like(given["description"])
+            inputs["scale"] = inputs["center"].clone()
+            inputs["level"] = torch.zeros(2)
     outputs = [name for name in OUTPUTS if name in given]
     axes = {name: {0: "clips"} for name in (*inputs, *outputs)}
     if not features.padded_frames:
-        for name in ("features", "relative"):
-            axes.setdefault(name, {})[1] = "frames"
+        axes["features"][1] = "frames"
     if "attention" in outputs:
         axes["attention"][1] = "steps"
     with warnings.catch_warnings():

@@ -22,10 +22,14 @@ from serein.training.clips import Batch, ClipDrawer, ClipSource, network_inputs
 from serein.training.data import Dataset
 from serein.training.network_recipe import NetworkRecipe, TrainingOptions, network_options
 from serein.training.networks import NETWORKS
+from serein.training.networks.log_mel_cnn import profiles
+from serein.training.speaker_groups import SpeakerDrawer
+from serein.training.speech_head import fit_speech_head
 
 EVALUATION_BATCH = 64
 WARM_UP = 0.1  # share of the steps
 LARGEST_GRADIENT = 5.0  # norm over all parameters
+JUDGED_FROM = 0.5  # share of the epochs, where the rate falls to the last
 ABSENT = -1e4  # logit of a label that the clip's corpus does not hold
 PLATEAU_PATIENCE = 3
 """Epochs without a better score after which the schedule ``plateau`` halves the rate."""
@@ -35,7 +39,10 @@ COMBINATION_STEPS = 20
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What an epoch came to: its loss, and UAR on the validation speakers by mode (0 to 1)."""
+    """What an epoch came to: its loss, and UAR on the validation speakers by mode (0 to 1).
+
+    Where the learning rate falls as a cosine, early epochs are not judged.
+    """
 
     epoch: int
     epochs: int
@@ -51,15 +58,19 @@ def masked_loss(logits: Tensor, targets: Tensor, allowed: Tensor, smoothing: flo
 
     Parameters
     ----------
+    targets
+        Share of each label, shape (clips, labels); clips with none take no part.
     allowed
         True where the corpus holds the label, shape (clips, labels).
     smoothing
         Share of the target spread over the allowed labels.
     """
     log_probabilities = torch.log_softmax(logits.masked_fill(~allowed, ABSENT), dim=1)
-    chosen = log_probabilities.gather(1, targets[:, None])[:, 0]
+    chosen = (log_probabilities * targets).sum(dim=1)
     spread = (log_probabilities * allowed).sum(dim=1) / allowed.sum(dim=1)
-    return -((1 - smoothing) * chosen + smoothing * spread).mean()
+    labelled = targets.sum(dim=1)
+    losses = (1 - smoothing) * chosen + smoothing * spread * labelled
+    return -losses.sum() / labelled.sum().clamp(min=1.0)
 
 
 def train_network(
@@ -87,10 +98,13 @@ def train_network(
     torch.manual_seed(seed)
     kind = NETWORKS[recipe.name]
     options = network_options(recipe, dataset.spec, "recipe")
-    network = kind.build(dataset.spec, len(labels), options)
+    network: Any = kind.build(dataset.spec, len(labels), options)
     training = recipe.training
-    source = ClipSource(dataset, normalization, relative=kind.relative)
-    drawer = ClipDrawer(source, train, labels, recipe, seed)
+    if not dataset.non_speech and hasattr(network, "speech"):
+        network.speech = None  # nothing teaches it, so it must not be asked
+    source = ClipSource(dataset, normalization, described=kind.described)
+    draw = SpeakerDrawer if kind.described else ClipDrawer
+    drawer = draw(source, train, labels, recipe, seed)
     trainer = _Trainer(network, recipe, training.epochs * drawer.batches, seed)
     best, best_score, best_epoch = trainer.state(), -1.0, 0
     for epoch in range(1, training.epochs + 1):
@@ -100,14 +114,13 @@ def train_network(
                 f"the training diverged in epoch {epoch}: its loss is no number any more; set a "
                 f"lower learning_rate than {training.learning_rate:g}"
             )
-        scores = {
-            mode: validation_score(trainer.average, source, validation, labels, mode)
-            for mode in MODES
-        }
-        score = sum(scores.values()) / len(scores)
-        if score > best_score:
-            best, best_score, best_epoch = trainer.state(), score, epoch
-        trainer.judged(score)
+        scores: dict[Mode, float] = {}
+        if not _too_early(epoch, training):
+            scores = validation_scores(trainer.average, source, validation, labels)
+            score = sum(scores.values()) / len(scores)
+            if score > best_score:
+                best, best_score, best_epoch = trainer.state(), score, epoch
+            trainer.judged(score)
         if report is not None:
             report(EpochReport(epoch, training.epochs, loss, scores))
         if training.patience and epoch - best_epoch >= training.patience:
@@ -115,7 +128,18 @@ def train_network(
     trainer.average.load_state_dict(best)
     trained: nn.Module = trainer.average.cpu().eval()
     _combine(trained, source, validation, labels)
+    if kind.described and dataset.non_speech:
+        fit_speech_head(trained, source, train, seed=seed)
     return trained
+
+
+def _too_early(epoch: int, training: TrainingOptions) -> bool:
+    """Whether the rate is still so high that no epoch can be the best one yet.
+
+    Where a training may end early, or the rate depends on the score, every epoch is judged.
+    """
+    ends_low = training.schedule == "cosine" and not training.patience
+    return ends_low and epoch <= JUDGED_FROM * training.epochs
 
 
 class _Trainer:
@@ -186,49 +210,61 @@ class _Trainer:
         return share * own + (1 - share) * _loss(outputs, batch.of_others(order), self.training)
 
 
-def validation_score(
-    network: nn.Module,
-    source: ClipSource,
-    indexes: Sequence[int],
-    labels: Sequence[str],
-    mode: Mode,
-) -> float:
-    """UAR over each corpus's own labels, as a mean over corpora, 0 to 1."""
+def validation_scores(
+    network: nn.Module, source: ClipSource, indexes: Sequence[int], labels: Sequence[str]
+) -> dict[Mode, float]:
+    """UAR over each corpus's own labels, as a mean over corpora, 0 to 1, in both modes."""
     dataset = source.dataset
-    logits = network_outputs(network, source, indexes, mode)["logits"]
     allowed = dataset.label_mask(labels)[list(indexes)]
-    predicted = np.where(allowed, logits, -np.inf).argmax(axis=1)
     targets = dataset.targets(labels)[list(indexes)]
     corpora = np.array([dataset.utterances[index].corpus for index in indexes])
-    scores = [
-        unweighted_average_recall(targets[corpora == name], predicted[corpora == name], len(labels))
-        for name in np.unique(corpora)
-    ]
-    return float(np.mean(scores))
+    scores: dict[Mode, float] = {}
+    for mode, outputs in network_outputs(network, source, indexes).items():
+        predicted = np.where(allowed, outputs["logits"], -np.inf).argmax(axis=1)
+        by_corpus = [
+            unweighted_average_recall(
+                targets[corpora == name], predicted[corpora == name], len(labels)
+            )
+            for name in np.unique(corpora)
+        ]
+        scores[mode] = float(np.mean(by_corpus))
+    return scores
 
 
 def network_outputs(
-    network: nn.Module, source: ClipSource, indexes: Sequence[int], mode: Mode
-) -> dict[str, FloatArray]:
-    """Logits of clips as they are judged, and of the network's branches if it has any.
+    network: nn.Module, source: ClipSource, indexes: Sequence[int]
+) -> dict[Mode, dict[str, FloatArray]]:
+    """Logits of clips as they are judged in both modes, and of the network's branches if any.
+
+    In mode E a speaker's profile is made of all clips of that one in ``indexes``.
 
     Returns
     -------
     dict
-        ``logits``, shape (clips, labels), and perhaps ``branches``, (clips, branches, labels), in
-        the order of ``indexes``.
+        By mode ``logits``, shape (clips, labels), and perhaps ``branches``, (clips, branches,
+        labels), in the order of ``indexes``.
     """
+    unknown = _run(network, source, source.whole(indexes, "unknown"))
+    if not source.described:
+        enrolled = _run(network, source, source.whole(indexes, "enrolled"))
+        return {"unknown": unknown, "enrolled": enrolled}
+    logits = _compared(network, source, indexes, unknown["description"])
+    return {"unknown": {"logits": unknown["logits"]}, "enrolled": {"logits": logits}}
+
+
+def _run(
+    network: nn.Module, source: ClipSource, clips: Sequence[FloatArray]
+) -> dict[str, FloatArray]:
     device = next(network.parameters()).device
-    clips = source.whole(indexes, mode)
     # Clips of like length together: less padding to compute.
-    order = sorted(range(len(clips)), key=lambda position: clips[position].shape[1])
+    order = sorted(range(len(clips)), key=lambda position: len(clips[position]))
     parts: dict[str, list[FloatArray]] = {}
     with torch.inference_mode():
         for begin in range(0, len(order), EVALUATION_BATCH):
             rows = order[begin : begin + EVALUATION_BATCH]
             inputs = network_inputs([clips[row] for row in rows], source.dataset.spec)
             outputs = network(**{name: part.to(device) for name, part in inputs.items()})
-            for name in ("logits", "branches"):
+            for name in ("logits", "branches", "description"):
                 if name in outputs:
                     parts.setdefault(name, []).append(outputs[name].cpu().numpy())
     found = {}
@@ -237,6 +273,32 @@ def network_outputs(
         found[name] = np.empty_like(joined)
         found[name][order] = joined
     return found
+
+
+def _compared(
+    network: Any, source: ClipSource, indexes: Sequence[int], descriptions: FloatArray
+) -> FloatArray:
+    """Logits of clips that are compared with all of their speakers' in ``indexes``."""
+    device = next(network.parameters()).device
+    prior = source.normalization.prior_clips
+    levels = np.array([source.dataset.features[index].level for index in indexes])
+    center, scale = np.zeros_like(descriptions), np.zeros_like(descriptions)
+    louder = np.zeros(len(indexes), dtype=np.float32)
+    places = {index: place for place, index in enumerate(indexes)}
+    for group in source.dataset.by_speaker(indexes).values():
+        rows = [places[index] for index in group]
+        weight = len(rows) / (len(rows) + prior)
+        own = torch.from_numpy(descriptions[rows])
+        peers = torch.full((1, len(rows)), weight / len(rows))
+        mean, inverse = profiles(own, peers)
+        center[rows], scale[rows] = mean.numpy(), inverse.numpy()
+        louder[rows] = weight * (levels[rows] - levels[rows].mean())
+    with torch.inference_mode():
+        given = (
+            torch.from_numpy(part).to(device) for part in (descriptions, center, scale, louder)
+        )
+        logits: FloatArray = network.judge(*given)["logits"].cpu().numpy()
+    return logits
 
 
 def _combine(
@@ -249,7 +311,8 @@ def _combine(
     combine = getattr(network, "combine", None)
     if combine is None:
         return
-    found = [network_outputs(network, source, indexes, mode)["branches"] for mode in MODES]
+    outputs = network_outputs(network, source, indexes)
+    found = [outputs[mode]["branches"] for mode in MODES]
     first, second = np.moveaxis(np.concatenate(found), 1, 0)
     targets = np.tile(source.dataset.targets(labels)[list(indexes)], len(MODES))
     allowed = np.tile(source.dataset.label_mask(labels)[list(indexes)], (len(MODES), 1))
@@ -281,7 +344,7 @@ def _share_of_rate(progress: float) -> float:
 
 
 def _loss(outputs: dict[str, Tensor], batch: Batch, training: TrainingOptions) -> Tensor:
-    """The loss of the emotions (of each branch by itself), of the sex, and what is to be small."""
+    """The loss of the emotions (of each branch by itself) and of all else that is learned."""
     branches = outputs["branches"].unbind(1) if "branches" in outputs else [outputs["logits"]]
     losses = [
         masked_loss(logits, batch.targets, batch.allowed, training.label_smoothing)
@@ -291,6 +354,11 @@ def _loss(outputs: dict[str, Tensor], batch: Batch, training: TrainingOptions) -
     if training.sex_weight and "sex" in outputs and bool((batch.sexes >= 0).any()):
         sex: Any = nn.functional.cross_entropy(outputs["sex"], batch.sexes, ignore_index=-1)
         loss = loss + training.sex_weight * sex
+    if training.speech_weight and "speech" in outputs:
+        speech: Any = nn.functional.binary_cross_entropy_with_logits(
+            outputs["speech"], batch.speech
+        )
+        loss = loss + training.speech_weight * speech
     return loss + outputs["penalty"] if "penalty" in outputs else loss
 
 

@@ -78,10 +78,19 @@ class TrainingOptions:
         ``float32``, or ``bfloat16`` where it is exact enough, which some processors do faster.
     label_smoothing
         Share of the target spread over the other labels of the clip's corpus.
+    soft_labels
+        Share of the target that follows the listeners' votes, for clips that have some.
     sex_weight
         Weight of the loss of the head for the speaker's sex, in a network that has one.
+    speech_weight
+        Weight of the loss of the head for speech against all else, in a network that has one and
+        where the data hold sounds that are none.
     enrolled_share
-        Share of the clips that are normalised with a speaker profile.
+        Share of the clips that are normalised with a speaker profile, for a network that does not
+        compare descriptions.
+    speaker_clips
+        Clips of one speaker that are drawn together, for a network that compares descriptions of
+        them; then every clip is judged with its speaker's profile and without.
     averaging
         Decay a step of the weight average that is kept (Polyak averaging); 0 keeps the
         last weights.
@@ -100,8 +109,11 @@ class TrainingOptions:
     schedule: str = "cosine"
     precision: str = "float32"
     label_smoothing: float = 0.1
+    soft_labels: float = 0.0
     sex_weight: float = 0.2
+    speech_weight: float = 0.2
     enrolled_share: float = 0.5
+    speaker_clips: int = 8
     averaging: float = 0.995
     longest: float = 5.0
 
@@ -173,6 +185,11 @@ def network_options(network: NetworkRecipe, features: FeatureSpec, where: str) -
             f"{where}: the network {network.name!r} cannot take {features.kind!r} features; set "
             f"[features] kind to one of: {', '.join(kind.features)}"
         )
+    if kind.described and network.augment.mixup:
+        raise RecipeInvalid(
+            f"{where}, [network.augment]: the network {network.name!r} compares a speaker's clips, "
+            "which mixup would mix with others; leave mixup out"
+        )
     if kind.fixed and not features.padded_frames:
         raise RecipeInvalid(
             f"{where}: the network {network.name!r} takes clips of one length; set [features] "
@@ -230,8 +247,11 @@ _TRAINING_RANGES = {
     "learning_rate": _Range(0, 1, above=True),
     "weight_decay": _Range(0),
     "label_smoothing": _NOT_ALL,
+    "soft_labels": _SHARE,
     "sex_weight": _Range(0),
+    "speech_weight": _Range(0),
     "enrolled_share": _SHARE,
+    "speaker_clips": _Range(1),
     "averaging": _NOT_ALL,
     "longest": _Range(0, above=True),
 }

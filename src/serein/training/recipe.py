@@ -102,7 +102,7 @@ def _check_labels(labels: str | tuple[str, ...], where: str) -> None:
 
 
 def _check_sound(recipe: Recipe, where: str) -> None:
-    if recipe.sound.copies and recipe.classifier is not None:
+    if (recipe.sound.copies or recipe.sound.non_speech) and recipe.classifier is not None:
         raise RecipeInvalid(
             f"{where}: [sound] is for networks, which hear a clip many times; take it out of a "
             "recipe with a [classifier]"
@@ -193,3 +193,22 @@ def with_epochs(recipe: Recipe, epochs: int | None, clips_per_epoch: int | None)
         )
     training = replace(recipe.network.training, **changes)
     return replace(recipe, network=replace(recipe.network, training=training))
+
+
+def with_recordings(recipe: Recipe, folder: Path | None) -> Recipe:
+    """The recipe with recordings of noises and rooms to hear as well; None keeps what it says.
+
+    Raises
+    ------
+    RecipeInvalid
+        If it hears neither noises nor rooms.
+    """
+    if folder is None:
+        return recipe
+    sound = recipe.sound
+    if not (sound.background or sound.rooms or sound.non_speech):
+        raise RecipeInvalid(
+            f"the recipe {recipe.name!r} hears neither noises nor rooms; leave out --recordings, "
+            "or set background, rooms or non_speech in its [sound]"
+        )
+    return replace(recipe, sound=replace(sound, recordings=str(folder.resolve())))

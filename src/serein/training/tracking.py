@@ -92,11 +92,10 @@ class Tracking(ExitStack):
             name = next(self._names, f"run-{self._count}")
             self._tracker = self.enter_context(self._run(self._folder, name))
             self._tracker.store_init_configuration(self._configuration)
-        values = {
-            "loss": done.loss,
-            "validation/uar": done.validation["unknown"],
-            "validation/uar_enrolled": done.validation["enrolled"],
-        }
+        values = {"loss": done.loss}
+        if done.validation:
+            values["validation/uar"] = done.validation["unknown"]
+            values["validation/uar_enrolled"] = done.validation["enrolled"]
         self._tracker.log(values, step=done.epoch)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from serein.bundle import (
 )
 from serein.corpora import Utterance, find_corpus, marks
 from serein.errors import ArgumentInvalid, DataInvalid
+from serein.features.prosody import ProsodyReference
 from serein.labels import ordered
 from serein.training.calibration import fit_temperature
 from serein.training.card import model_card
@@ -29,6 +31,7 @@ from serein.training.classical import train_classifier
 from serein.training.data import FEWEST_LABELS, Dataset, population
 from serein.training.dependencies import require_training
 from serein.training.export import export_classifier, export_network
+from serein.training.head_recipe import AnyRecipe
 from serein.training.licences import weights_licence
 from serein.training.recipe import Recipe
 
@@ -55,6 +58,7 @@ class _Task:
     normalization: Normalization
     folder: Path
     seed: int
+    name: str
     report: Report | None
 
     def graph(self, file: str, temperature: float) -> Graph:
@@ -77,6 +81,7 @@ def train_bundle(
     folder: Path,
     *,
     seed: int = 0,
+    name: str | None = None,
     report: Report | None = None,
 ) -> Bundle:
     """Train a model and write its bundle into a new folder.
@@ -89,6 +94,8 @@ def train_bundle(
         instead, and is trained on both.
     folder
         Must not exist, or be empty.
+    name
+        What the model is called; by default as the recipe is.
 
     Raises
     ------
@@ -97,7 +104,6 @@ def train_bundle(
     ArgumentInvalid
         If the folder is taken, or the features are not those of the recipe.
     """
-    require_vacant(folder)
     if recipe.features != dataset.spec:
         raise ArgumentInvalid(
             f"the data's features are not those of the recipe {recipe.name!r}; load the data with "
@@ -109,27 +115,43 @@ def train_bundle(
     split = _of_labels(dataset, split, labels)
     pool = split.train if recipe.network else (*split.train, *split.validation)
     normalization = Normalization(*population(dataset, pool), recipe.prior_clips)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Written aside and moved whole: an interrupted training leaves no half of a bundle.
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".bundle-") as name:
-        workshop = Path(name) / folder.name
-        workshop.mkdir()
-        task = _Task(recipe, dataset, split, labels, normalization, workshop, seed, report)
+    with fresh_folder(folder) as workshop:
+        called = name or recipe.name
+        task = _Task(recipe, dataset, split, labels, normalization, workshop, seed, called, report)
         model = _train_network(task) if recipe.network else _train_classifier(task)
-        _write(_manifest(task, model), workshop)
+        write_manifest(_manifest(task, model), workshop)
+    return Bundle.load(folder)
+
+
+@contextmanager
+def fresh_folder(folder: Path) -> Iterator[Path]:
+    """Gives a place to write a bundle in, which becomes the folder once all is written.
+
+    An interrupted training leaves no half of a bundle.
+
+    Raises
+    ------
+    ArgumentInvalid
+        If the folder is taken.
+    """
+    require_vacant(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".bundle-") as place:
+        workshop = Path(place) / folder.name
+        workshop.mkdir()
+        yield workshop
         if folder.exists():
             folder.rmdir()
         workshop.rename(folder)
-    return Bundle.load(folder)
 
 
 def _manifest(task: _Task, model: _Model) -> Manifest:
     recipe = task.recipe
     # Validation speakers decide on the epoch and the temperature, so they are heard as well.
     used = (*task.split.train, *task.split.validation)
-    corpora = _corpora(task.dataset, task.split.train if recipe.network else used)
+    corpora = corpora_facts(task.dataset, task.split.train if recipe.network else used)
     return Manifest(
-        name=recipe.name,
+        name=task.name,
         labels=task.labels,
         features=recipe.features,
         normalization=task.normalization,
@@ -141,20 +163,32 @@ def _manifest(task: _Task, model: _Model) -> Manifest:
         recipe={
             **recipe.as_dict(),
             "seed": task.seed,
-            "trained": _today(),
+            "trained": today(),
             "chosen": dict(model.chosen),
         },
         heard=" ".join(sorted(marks(task.dataset.utterances[index] for index in used))),
     )
 
 
-def add_scores(bundle: Bundle, scores: Mapping[str, Any]) -> Bundle:
-    """Put the scores of a bundle on unseen speakers into its manifest and card."""
-    _write(replace(bundle.manifest, scores=scores), bundle.folder)
+def add_scores(bundle: Bundle, scores: Mapping[str, Any], *, made_by: str | None = None) -> Bundle:
+    """Put the scores of a bundle on unseen speakers into its manifest and card.
+
+    ``made_by`` is the one command that makes model and scores again, where there is one.
+    """
+    manifest = replace(bundle.manifest, scores=scores)
+    if made_by is not None:
+        manifest = replace(manifest, recipe={**manifest.recipe, "made_by": made_by})
+    write_manifest(manifest, bundle.folder)
     return Bundle.load(bundle.folder)
 
 
-def training_labels(recipe: Recipe, utterances: Iterable[Utterance]) -> tuple[str, ...]:
+def add_prosody(bundle: Bundle, prosody: Mapping[str, ProsodyReference]) -> Bundle:
+    """Put into a bundle's manifest how its training speakers of each sex usually sound."""
+    write_manifest(replace(bundle.manifest, prosody=prosody), bundle.folder)
+    return Bundle.load(bundle.folder)
+
+
+def training_labels(recipe: AnyRecipe, utterances: Iterable[Utterance]) -> tuple[str, ...]:
     """The labels to train on: those of the recipe, or all, that the training clips hold.
 
     Parameters
@@ -207,16 +241,16 @@ def _train_network(task: _Task) -> _Model:
         report=task.report,
     )
     file = "model.onnx"
-    relative = NETWORKS[recipe.name].relative
-    export_network(network, dataset.spec, task.folder / file, relative=relative)
+    export_network(network, dataset.spec, task.folder / file)
     indexes = list(task.split.validation)
     targets = dataset.targets(labels)[indexes]
     allowed = dataset.label_mask(labels)[indexes]
-    source = ClipSource(dataset, task.normalization, relative=relative)
-    graphs: dict[Mode, Graph] = {}
-    for mode in MODES:
-        logits = network_outputs(network, source, indexes, mode)["logits"]
-        graphs[mode] = task.graph(file, fit_temperature(logits, targets, allowed))
+    described = NETWORKS[recipe.name].described
+    source = ClipSource(dataset, task.normalization, described=described)
+    graphs: dict[Mode, Graph] = {
+        mode: task.graph(file, fit_temperature(outputs["logits"], targets, allowed))
+        for mode, outputs in network_outputs(network, source, indexes).items()
+    }
     return _Model(graphs, sum(part.numel() for part in network.parameters()), {})
 
 
@@ -246,7 +280,7 @@ def _train_classifier(task: _Task) -> _Model:
     return _Model(graphs, parameters, chosen)
 
 
-def _corpora(dataset: Dataset, indexes: Sequence[int]) -> dict[str, Any]:
+def corpora_facts(dataset: Dataset, indexes: Sequence[int]) -> dict[str, Any]:
     """What the model was trained on, for the manifest."""
     facts: dict[str, Any] = {}
     for corpus in dataset.corpora:
@@ -267,10 +301,13 @@ def _corpora(dataset: Dataset, indexes: Sequence[int]) -> dict[str, Any]:
     return facts
 
 
-def _write(manifest: Manifest, folder: Path) -> None:
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Write the manifest of a bundle whose graphs lie in the folder, and its card."""
     manifest.write(folder)
-    (folder / CARD_FILE).write_text(model_card(manifest), encoding="utf-8")
+    card = model_card(manifest, tells_speech=Bundle(folder, manifest).tells_speech)
+    (folder / CARD_FILE).write_text(card, encoding="utf-8")
 
 
-def _today() -> str:
+def today() -> str:
+    """The date, as a manifest gives it."""
     return datetime.datetime.now(datetime.UTC).date().isoformat()

@@ -25,8 +25,8 @@ class NetworkKind:
     """A network that recipes can name.
 
     A network is called with ``features``, (clips, frames, dimensions), and as far as its kind says
-    so with ``relative`` and ``lengths``. It gives a dictionary with ``logits``, (clips, labels),
-    and perhaps ``sex`` (clips, 2), ``embedding`` (clips, dimensions) and ``attention`` (clips,
+    so with ``lengths``. It gives a dictionary with ``logits``, (clips, labels), and perhaps ``sex``
+    (clips, 2), ``speech`` (clips,), ``embedding`` (clips, dimensions) and ``attention`` (clips,
     steps). In training it may add ``branches``, logits of its parts that are trained each by
     itself, (clips, parts, labels), and ``penalty``, a number that is added to the loss.
 
@@ -40,16 +40,19 @@ class NetworkKind:
         Kinds of features that it takes.
     fixed
         Whether it takes clips of one length only, and is told of no padding.
-    relative
-        Whether it also takes ``relative``, the features normalised by the clip's own speaker,
-        zeros where that one is unknown. Others take whichever of the two is known best.
+    described
+        Whether it knows a speaker by descriptions of clips: it gives ``description`` (clips,
+        description) too, takes ``center``, ``scale`` and ``level`` (see
+        :class:`serein.bundle.Bundle`), has a method ``judge`` from these to ``logits``, and in
+        training takes ``peers``, the weight of each clip in the profile of each, instead. Others
+        take features normalised by the speaker where that one is known.
     """
 
     build: Callable[[FeatureSpec, int, Any], nn.Module]
     options: type
     features: tuple[str, ...]
     fixed: bool = False
-    relative: bool = False
+    described: bool = False
 
 
 _OVER_TIME = ("log_mel", "mfcc", "log_spectrogram", "short_term")
@@ -59,7 +62,7 @@ NETWORKS = {
         lambda spec, labels, options: LogMelCnn(spec.dimensions, labels, options),
         LogMelCnnOptions,
         ("log_mel",),
-        relative=True,
+        described=True,
     ),
     "lstm-cnn": NetworkKind(LstmCnn, LstmCnnOptions, _OVER_TIME, fixed=True),
     "conv-lstm": NetworkKind(ConvLstm, ConvLstmOptions, _OVER_TIME, fixed=True),

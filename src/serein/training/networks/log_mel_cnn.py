@@ -1,8 +1,14 @@
-"""A small convolutional network over log-mel frames with attentive statistics pooling.
+"""A small convolutional network over log-mel frames that knows a speaker by descriptions.
 
 Convolutions over time and frequency, a few over time alone, then the mean and the standard
-deviation over time, weighted by learned attention. Source of the pooling: Okabe, Koshinaka &
-Shinoda, "Attentive Statistics Pooling for Deep Speaker Embedding", Interspeech 2018.
+deviation over time, weighted by learned attention; beside them statistics of the mel bands
+themselves. All this describes a clip. The description of an unknown speaker's clip is judged as it
+is; that of an enrolled speaker's clip is first compared with the descriptions of that speaker's
+other clips, whatever is said in them and however.
+
+Source of the pooling: Okabe, Koshinaka & Shinoda, "Attentive Statistics Pooling for Deep Speaker
+Embedding", Interspeech 2018. To normalise the inner values of a network by those of its target is
+the idea of Li et al., "Revisiting Batch Normalization for Practical Domain Adaptation", 2016.
 """
 
 from __future__ import annotations
@@ -13,8 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from serein.errors import ArgumentInvalid
+from serein.recognition.speaker import LEAST_VARIANCE, LIMIT
 from serein.training.networks.attention import EXCLUDED, padding
 from serein.training.networks.sizes import require_shares, require_sizes
+
+LEVEL_UNIT = 6.0  # dB, about the deviation of a speaker's level
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +80,7 @@ class LogMelCnn(nn.Module):
     def __init__(self, dimensions: int, labels: int, options: LogMelCnnOptions) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
-        before, bands = 2, dimensions
+        before, bands = 1, dimensions
         for position, after in enumerate(options.channels):
             kernel, stride = (5, 2) if position == 0 else (3, 2 if position == 1 else 1)
             blocks.append(_Convolution(before, after, kernel=kernel, time_stride=stride))
@@ -87,18 +96,22 @@ class LogMelCnn(nn.Module):
             nn.Tanh(),
             nn.Conv1d(options.attention, 1, 1),
         )
-        self.embed = nn.Sequential(
-            nn.BatchNorm1d(2 * options.width),
-            nn.Dropout(options.dropout),
-            nn.Linear(2 * options.width, options.embedding),
-            nn.ReLU(),
-        )
-        self.dropout = nn.Dropout(options.dropout)
-        self.emotion = nn.Linear(options.embedding, labels)
+        self.description = 2 * options.width + 3 * dimensions
+        # Without weights of its own: zero mean and unit variance are what a description promises.
+        self.standardize = nn.BatchNorm1d(self.description, affine=False)
+        self.unknown = _Judge(self.description, labels, options)
+        self.enrolled = _Judge(self.description + 1, labels, options)
         self.sex = nn.Linear(options.embedding, 2)
+        self.speech: nn.Module | None = nn.Linear(self.description, 1)
 
     def forward(
-        self, features: Tensor, relative: Tensor, lengths: Tensor | None = None
+        self,
+        features: Tensor,
+        center: Tensor | None = None,
+        scale: Tensor | None = None,
+        level: Tensor | None = None,
+        lengths: Tensor | None = None,
+        peers: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Judge a batch; see ``NetworkKind``.
 
@@ -106,33 +119,139 @@ class LogMelCnn(nn.Module):
         ----------
         features
             Shape (clips, frames, dimensions), normalised by the training speakers.
-        relative
-            The same, normalised by the clip's own speaker; zeros where the speaker is unknown.
+        center, scale
+            What the speaker's descriptions lie around, and one by their spread, shape (clips,
+            description); zeros where the speaker is unknown, None if all are.
+        level
+            Of the clip against the speaker's usual one, in dB, shape (clips,).
         lengths
             Frames of each clip, int64, shape (clips,), where shorter ones are padded; None where
             all are of one length.
+        peers
+            Weight of each clip in the profile by which each is compared, shape (clips, others),
+            for the others that come first; in the place of ``center`` and ``scale``.
         """
-        x = torch.stack([features, relative], dim=1)
+        found = self.describe(features, lengths)
+        description = found["description"]
+        # Whatever the network before is computed in, vectors cost nothing.
+        with torch.autocast(description.device.type, enabled=False):
+            if peers is not None:
+                center, scale = profiles(description, peers)
+            if center is None or scale is None or level is None:
+                center = scale = torch.zeros_like(description)
+                level = description.new_zeros(len(description))
+            return found | self.judge(description, center, scale, level)
+
+    def describe(self, features: Tensor, lengths: Tensor | None = None) -> dict[str, Tensor]:
+        """Describe each clip by a vector that has zero mean and unit variance over clips."""
+        x, steps = features.unsqueeze(1), lengths
         for block in self.convolutions:
-            x, lengths = block(x, lengths)
+            x, steps = block(x, steps)
         x = x.permute(0, 1, 3, 2).flatten(1, 2)  # (clips, channels * bands, steps)
-        x = _blank(self.narrow(x), lengths)
+        x = _blank(self.narrow(x), steps)
         for layer in self.residual:
-            x = _blank(x + layer(x), lengths)
+            x = _blank(x + layer(x), steps)
         scores = self.attend(x)
-        if lengths is not None:
-            scores = scores.masked_fill(padding(lengths, x.shape[2]).unsqueeze(1), EXCLUDED)
-        weights = torch.softmax(scores, dim=2)
-        mean = (weights * x).sum(dim=2)
-        variance = (weights * (x - mean.unsqueeze(2)).square()).sum(dim=2)
-        embedding = self.embed(torch.cat([mean, (variance + 1e-5).sqrt()], dim=1))
-        dropped = self.dropout(embedding)
-        return {
-            "logits": self.emotion(dropped),
-            "sex": self.sex(dropped),
-            "embedding": embedding,
-            "attention": weights.squeeze(1),
+        if steps is not None:
+            scores = scores.masked_fill(padding(steps, x.shape[2]).unsqueeze(1), EXCLUDED)
+        weights = torch.softmax(scores.float(), dim=2)
+        pooled = [*_moments(x.float(), weights), _statistics(features, lengths)]
+        with torch.autocast(x.device.type, enabled=False):
+            description = self.standardize(torch.cat(pooled, dim=1))
+        return {"description": description, "attention": weights.squeeze(1)}
+
+    def judge(
+        self, description: Tensor, center: Tensor, scale: Tensor, level: Tensor
+    ) -> dict[str, Tensor]:
+        """Judge clips by their descriptions, as :meth:`forward` does."""
+        known = scale.any(dim=1, keepdim=True)
+        logits, embedding = self.unknown(description)
+        relative = ((description - center) * scale).clamp(-LIMIT, LIMIT)
+        louder = (level / LEVEL_UNIT).clamp(-LIMIT, LIMIT).unsqueeze(1)
+        own_logits, own_embedding = self.enrolled(torch.cat([relative, louder], dim=1))
+        outputs = {
+            "logits": torch.where(known, own_logits, logits),
+            "embedding": torch.where(known, own_embedding, embedding),
+            # Whose voice it is, and whether it is one, is lost where it is compared with itself.
+            "sex": self.sex(embedding),
+            "branches": torch.stack([logits, torch.where(known, own_logits, logits)], dim=1),
         }
+        if self.speech is not None:
+            outputs["speech"] = self.speech(description).squeeze(1)
+        return outputs
+
+
+def profiles(description: Tensor, peers: Tensor) -> tuple[Tensor, Tensor]:
+    """Center and scale for each clip, from the descriptions of its peers.
+
+    As :class:`serein.recognition.Reference` has them, with zero mean and unit variance for all
+    speakers: the weights of ``n`` peers sum to ``n / (n + prior_clips)``.
+
+    Parameters
+    ----------
+    description
+        Shape (clips, description).
+    peers
+        Weights, shape (clips, others), of the clips that come first; zeros for an unknown speaker.
+
+    Returns
+    -------
+    tuple
+        Shape (clips, description) each; zeros for an unknown speaker.
+    """
+    others = description[: peers.shape[1]]
+    weight = peers.sum(dim=1, keepdim=True)
+    center = peers @ others
+    variance = peers @ others.square() - center.square() / weight.clamp(min=1e-6) + 1 - weight
+    scale = variance.clamp(min=LEAST_VARIANCE).rsqrt()
+    return center, torch.where(weight > 0, scale, 0.0)
+
+
+class _Judge(nn.Module):
+    """Emotions from a description, by way of an embedding."""
+
+    def __init__(self, description: int, labels: int, options: LogMelCnnOptions) -> None:
+        super().__init__()
+        self.embed = nn.Sequential(
+            nn.Dropout(options.dropout),
+            nn.Linear(description, options.embedding),
+            nn.BatchNorm1d(options.embedding),
+            nn.ReLU(),
+            nn.Dropout(options.dropout),
+        )
+        self.emotion = nn.Linear(options.embedding, labels)
+
+    def forward(self, description: Tensor) -> tuple[Tensor, Tensor]:
+        embedding = self.embed(description)
+        return self.emotion(embedding), embedding
+
+
+def _moments(x: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Weighted mean and standard deviation over time, shape (clips, channels) each.
+
+    Parameters
+    ----------
+    x
+        Shape (clips, channels, steps).
+    weights
+        Shape (clips, 1, steps), summing to 1.
+    """
+    mean = (weights * x).sum(dim=2)
+    variance = (weights * (x - mean.unsqueeze(2)).square()).sum(dim=2)
+    return mean, (variance + 1e-4).sqrt()
+
+
+def _statistics(features: Tensor, lengths: Tensor | None) -> Tensor:
+    """Mean, standard deviation and mean change of each band, shape (clips, 3 * bands)."""
+    x = features.float().transpose(1, 2)
+    inside = torch.ones_like(x[:, :1])
+    if lengths is not None:
+        inside = inside.masked_fill(padding(lengths, x.shape[2]).unsqueeze(1), 0.0)
+    mean, deviation = _moments(x, inside / inside.sum(dim=2, keepdim=True))
+    steps = (x[:, :, 1:] - x[:, :, :-1]).abs() * inside[:, :, 1:]
+    # A clip of one frame does not change.
+    change = steps.sum(dim=2) / inside[:, :, 1:].sum(dim=2).clamp(min=1.0)
+    return torch.cat([mean, deviation, change], dim=1)
 
 
 class _Convolution(nn.Module):
