@@ -7,14 +7,14 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from serein.features.spectral import FloatArray
-
 LOWEST, HIGHEST = 0.02, 50.0
 _STEPS = 60
 
 
 def fit_temperature(
-    logits: FloatArray, targets: npt.NDArray[np.int64], allowed: npt.NDArray[np.bool_]
+    logits: npt.NDArray[np.floating],
+    targets: npt.NDArray[np.int64],
+    allowed: npt.NDArray[np.bool_],
 ) -> float:
     """Temperature with the highest likelihood of held-out clips.
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from serein.bundle import Manifest
 from serein.labels import find_label_set
+from serein.training.card_commands import reproduction
+from serein.training.card_scores import score_sections
 
 _LIMITS = """\
 ## What it must not be used for
@@ -22,14 +25,31 @@ emotion recognition at work and in education is forbidden by Article 5 of the AI
 - It knows only the labels above. A voice that carries none of them, or several, still gets one,
   and the confidence is then usually low: `decided` is false where the expected accuracy is under
   the level given above.
-- It does not know whether a sound is speech. Music or noise gets an emotion too.
+{speech}
 - Its scores differ between corpora, and will be lower on recordings unlike any of them.
 """
 
+_TELLS_SPEECH = """\
+- It warns of `no_speech` where it takes a sound for noise or music rather than for speech. It may
+  err, most of all with singing, babies and animals, and with speech under loud noise."""
 
-def model_card(manifest: Manifest) -> str:
-    """The card of a bundle in Markdown, made from its manifest alone."""
-    return "\n".join(_lines(manifest)) + "\n\n" + _LIMITS
+_TAKES_ALL_FOR_SPEECH = """\
+- It does not know whether a sound is speech. Music or noise gets an emotion too."""
+
+
+def model_card(manifest: Manifest, *, tells_speech: bool) -> str:
+    """The card of a bundle in Markdown, made from its manifest and what its graph can do.
+
+    Parameters
+    ----------
+    manifest
+        Of the bundle.
+    tells_speech
+        Whether the graph judges if a sound is speech, see `serein.bundle.Bundle.tells_speech`.
+    """
+    limits = _LIMITS.replace("{speech}", _TELLS_SPEECH if tells_speech else _TAKES_ALL_FOR_SPEECH)
+    end = "".join(f"{line}\n" for line in reproduction(manifest))
+    return "\n".join(_lines(manifest)) + "\n\n" + limits + end
 
 
 def _lines(manifest: Manifest) -> Iterator[str]:
@@ -60,8 +80,9 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- | --- |"
     for name, facts in manifest.corpora.items():
         yield (
-            f"| {facts['title']} (`{name}`) | {facts['clips']} | {facts['speakers']} | "
-            f"{', '.join(facts['languages'])} | {', '.join(facts['labels'])} | {facts['licence']} |"
+            f"| {facts['title']} (`{name}`{_part(facts)}) | {facts['clips']} | "
+            f"{facts['speakers']} | {', '.join(facts['languages'])} | "
+            f"{', '.join(facts['labels'])} | {facts['licence']} |"
         )
     lossy = [
         f"- `{name}`: {own}: {why}"
@@ -73,42 +94,15 @@ def _lines(manifest: Manifest) -> Iterator[str]:
         yield "Where a label of a corpus says more than ours:"
         yield ""
         yield from lossy
-    yield ""
-    yield "Sources:"
-    yield ""
-    for facts in manifest.corpora.values():
-        yield f"- {facts['title']}: {facts['citation']}"
-    yield from _scores(manifest)
+    cited = [facts for facts in manifest.corpora.values() if facts["citation"]]
+    if cited:  # own recordings have nothing to be cited
+        yield ""
+        yield "Sources:"
+        yield ""
+        yield from (f"- {facts['title']}: {facts['citation']}" for facts in cited)
+    yield from score_sections(manifest.scores)
 
 
-def _scores(manifest: Manifest) -> Iterator[str]:
-    scores = manifest.scores
-    if not scores:
-        return
-    yield ""
-    yield "## Scores on speakers that the training never saw"
-    yield ""
-    yield (
-        f"Protocol {scores['protocol']}; {scores['seeds']} seed(s). U: nothing is known of the "
-        "speaker; E: a profile of all the speaker's clips, without labels. UAR is unweighted "
-        "average recall, WA accuracy, ECE the calibration error in U, all in per cent; UAR in "
-        "brackets: 95 % interval over speakers."
-    )
-    yield ""
-    yield "| corpus | classes | speakers | clips | UAR U | WA U | UAR E | WA E | ECE |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
-    for name, line in scores["corpora"].items():
-        yield (
-            f"| {name} | {len(line['classes'])} | {line['speakers']} | {line['clips']} | "
-            f"{_interval(line, 'uar')} | {100 * line['wa']:.1f} | "
-            f"{_interval(line, 'uar_enrolled')} | {100 * line['wa_enrolled']:.1f} | "
-            f"{100 * line['ece']:.1f} |"
-        )
-
-
-def _interval(line: dict[str, object], key: str) -> str:
-    value = 100 * float(str(line[key]))
-    found = line.get(f"{key}_interval")
-    if not isinstance(found, list):
-        return f"{value:.1f}"
-    return f"{value:.1f} ({100 * found[0]:.0f} to {100 * found[1]:.0f})"
+def _part(facts: Mapping[str, Any]) -> str:
+    """Which part of the model learned from a corpus, where a head was put on an embedding."""
+    return f", for the {facts['part']}" if "part" in facts else ""

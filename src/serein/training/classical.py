@@ -84,7 +84,7 @@ def train_classifier(
     allowed = dataset.label_mask(labels)[list(indexes)]
     values = sorted(set(getattr(options, kind.chosen)))
     logits = {value: np.full((len(rows), len(labels)), -np.inf) for value in values}
-    for train, test in _inner_folds(dataset, indexes, targets, seed):
+    for train, test in inner_folds(dataset, indexes, targets, seed):
         if len(np.unique(targets[train])) < 2:
             continue
         models = kind.models(options, values, rows[train], targets[train], seed=seed)
@@ -117,10 +117,28 @@ def decision(kind: ClassifierKind, model: Any, rows: FloatArray, labels: int) ->
     return logits
 
 
-def _inner_folds(
-    dataset: Dataset, indexes: Sequence[int], targets: npt.NDArray[np.int64], seed: int
+def inner_folds(
+    dataset: Dataset,
+    indexes: Sequence[int],
+    targets: npt.NDArray[np.int64],
+    seed: int,
+    *,
+    most: int = INNER_FOLDS,
 ) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Folds of the training clips that keep speakers apart, or sentences of a single one."""
+    """Folds of the training clips that keep speakers apart, or sentences of a single one.
+
+    Parameters
+    ----------
+    targets
+        Index of the label of each of the clips.
+    most
+        So many folds, or fewer where there are fewer groups or clips of every label.
+
+    Raises
+    ------
+    DataInvalid
+        If no label has two clips.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
     utterances = [dataset.utterances[index] for index in indexes]
@@ -131,7 +149,7 @@ def _inner_folds(
     if len(set(groups)) < 2:
         groups = [one.path for one in utterances]
     commonest = int(np.bincount(targets).max())
-    count = min(INNER_FOLDS, len(set(groups)), commonest)
+    count = min(most, len(set(groups)), commonest)
     if count < 2:
         raise DataInvalid(
             "the training clips cannot be split to choose by: at least one emotion needs two clips "

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
-from serein.corpora import RegroupedUtterance, Utterance
+from serein.corpora import OwnUtterance, RegroupedUtterance, Utterance, UtteranceTable
 from serein.labels import LabelSet, find_label_set
 
 
@@ -32,6 +32,21 @@ def regroup_utterances(
         return tuple(utterances)
     chosen = find_label_set(label_set)
     return tuple(_regrouped(one, chosen) for one in utterances)
+
+
+def with_own_labels(table: UtteranceTable) -> UtteranceTable:
+    """The table with every clip called what its corpus calls it, canonical or not.
+
+    In small letters, so that ``Furious`` and ``furious`` are one label. Votes are left out: they
+    are for canonical labels.
+    """
+    return replace(table, utterances=tuple(_own(one) for one in table.utterances))
+
+
+def _own(utterance: Utterance) -> Utterance:
+    values = {field.name: getattr(utterance, field.name) for field in fields(Utterance)}
+    values["emotion"] = utterance.original_emotion.strip().lower() or None
+    return OwnUtterance(**(values | {"votes": None}))
 
 
 def what_is_lost(
