@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serein.bundle import bundle as bundle_module
+from serein.bundle import files as bundle_files
 from serein.cli import doctor
 from tests.audio.portaudio import FakeSounddevice, Machine
 from tests.builders import build_bundle
@@ -17,7 +17,7 @@ from tests.cli.conftest import Run
 @pytest.fixture(autouse=True)
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = build_bundle(tmp_path / "bundles" / "bundled", name="bundled")
-    monkeypatch.setattr(bundle_module, "_packaged", lambda: folder.parent)
+    monkeypatch.setattr(bundle_files, "_packaged", lambda: folder.parent)
     return folder
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import soundfile
 
 import serein
+from tests.builders import build_bundle
 from tests.cli.conftest import Run, process
 
 
@@ -34,6 +35,22 @@ def test_files_that_fail_are_left_out(
     assert "2 of 4 clips" in ended.out
     expected = serein.load(bundle).enroll(clips[:2]).as_dict()
     assert serein.SpeakerProfile.load(profile).as_dict() == expected
+
+
+def test_files_without_speech_are_left_out(run: Run, clips: list[Path], tmp_path: Path) -> None:
+    model = build_bundle(tmp_path / "hearing", speech=True)
+    noise, profile = tmp_path / "noise.wav", tmp_path / "anna.json"
+    soundfile.write(noise, 0.1 * np.random.default_rng(0).standard_normal(32_000), 16_000)
+    ended = run("enroll", noise, *clips, "-o", profile, "--model", model)
+    assert ended.status == 0
+    assert "noise.wav: The probability of speech is" in ended.err
+    assert "noise.wav: left out of the profile" in ended.err
+    assert "3 of 4 clips" in ended.out
+    expected = serein.load(model).enroll(clips).as_dict()
+    assert serein.SpeakerProfile.load(profile).as_dict() == expected
+    ended = run("enroll", noise, "-o", tmp_path / "nobody.json", "--model", model)
+    assert ended.status == 1
+    assert "there is no profile" in ended.err
 
 
 def test_no_file_that_can_be_used(run: Run, bundle: Path, tmp_path: Path) -> None:

@@ -180,6 +180,66 @@ def test_robustness(run: Run, recipe: Path, corpus: UtteranceTable, tmp_path: Pa
     assert {"white noise", "noise street", "Opus", "gain", "pitch"} <= families
 
 
+def test_enrolment(run: Run, recipe: Path, corpus: UtteranceTable, tmp_path: Path) -> None:
+    table = tmp_path / "four.parquet"
+    _of_actors(corpus, 4).write(table)
+    command = ["crossval", recipe, "--data", table, "--protocol", "speakers:2", "--workers", "1"]
+    ended = run(*command, "-o", tmp_path / "scores", "--enrolment")
+    assert ended.status == 0
+    metrics = _metrics(tmp_path / "scores")
+    points = metrics["enrolment"]["points"]
+    assert [point["clips"] for point in points] == [1, 2, 5, None]
+    assert points[-1]["uar"] == pytest.approx(metrics["uar_enrolled"])
+    assert metrics["enrolment"]["unknown"]["uar"] == pytest.approx(metrics["uar"])
+    told = [line.split() for line in ended.out.splitlines()]
+    assert ["clips", "of", "the", "voice", "1", "2", "5", "all"] in told
+    assert ["ravdess", *(f"{100 * point['gain']:+.1f}" for point in points)] in told
+    model = tmp_path / "scores" / "fold-1"
+    ended = run("evaluate", model, "--data", table, "-o", tmp_path / "new", "--enrolment")
+    assert ended.status == 0
+    assert _metrics(tmp_path / "new")["enrolment"]["draws"] == 3
+
+
+def test_enrolment_of_nobody_is_refused_before_features(
+    run: Run,
+    recipe: Path,
+    corpus: UtteranceTable,
+    bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("serein.training.data.load_dataset", None)  # would fail if it were called
+    nobody = tuple(replace(one, speaker=None) for one in corpus.utterances)
+    UtteranceTable(corpus.root, corpus.corpus, nobody).write(tmp_path / "nobody.parquet")
+    rest = ["--data", tmp_path / "nobody.parquet", "-o", tmp_path / "scores", "--enrolment"]
+    for command in (["crossval", recipe, "--protocol", "random"], ["evaluate", bundle]):
+        ended = run(*command, *rest)
+        assert ended.status == 1
+        assert "the data name none" in ended.err
+    assert not (tmp_path / "scores").exists()
+
+
+def test_what_is_decided_is_told(run: Run, recipe: Path, table: Path, tmp_path: Path) -> None:
+    options = ["--protocol", "speakers:2", "--workers", "1"]
+    ended = run("crossval", recipe, "--data", table, "-o", tmp_path / "scores", *options)
+    decided = _metrics(tmp_path / "scores")["decided"]
+    assert f"U {100 * decided['share']:.1f} % of the clips" in ended.out
+    assert f"E {100 * decided['share_enrolled']:.1f} % of the clips" in ended.out
+    assert f"{100 * decided['accuracy_enrolled']:.1f} % of these right" in ended.out
+
+
+def test_a_model_may_have_a_name_of_its_own(
+    run: Run, recipe: Path, table: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    ended = run("train", recipe, "--data", table, "--name", "open", "-o", model, "--workers", "1")
+    assert ended.status == 0
+    told = json.loads(run("models", "info", model, "--json").out)
+    assert (told["name"], told["recipe"]["name"]) == ("open", "mine")
+    card = run("models", "info", model, "--card").out
+    assert "serein train mine.toml --data ravdess=DIR --name open -o open" in card
+
+
 def test_store(run: Run, recipe: Path, table: Path, tmp_path: Path) -> None:
     command = ["train", recipe, "--data", table, "--workers", "1"]
     store = tmp_path / "store"

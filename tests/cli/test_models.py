@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from serein.bundle import Bundle
-from serein.bundle import bundle as bundle_module
+from serein.bundle import files as bundle_files
 from serein.training.recipe import available_recipes
 from tests.builders import build_bundle
 from tests.cli.conftest import Run
@@ -18,7 +18,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that stands for the package's own bundles, with one in it."""
     folder = tmp_path / "bundles"
     build_bundle(folder / "bundled", name="bundled")
-    monkeypatch.setattr(bundle_module, "_packaged", lambda: folder)
+    monkeypatch.setattr(bundle_files, "_packaged", lambda: folder)
     return folder
 
 
@@ -40,6 +40,15 @@ def test_list_goes_on_past_a_damaged_bundle(run: Run, installed: Path) -> None:
     assert ended.status == 1
     assert [json.loads(line)["name"] for line in ended.out.splitlines()] == ["other"]
     assert "sha256 differs" in ended.err
+
+
+def test_info_says_whether_a_model_tells_speech(run: Run, tmp_path: Path) -> None:
+    for speech, words in ((True, "told from noise"), (False, "not told from noise")):
+        model = build_bundle(tmp_path / str(speech), speech=speech)
+        value = json.loads(run("models", "info", str(model), "--json").out)
+        assert value["tells_speech"] is speech
+        (row,) = (x for x in run("models", "info", model).out.splitlines() if "from noise" in x)
+        assert row.split(maxsplit=1) == ["speech", f"{words} and music"]
 
 
 def test_list_of_nothing(run: Run, installed: Path) -> None:

@@ -20,6 +20,7 @@ KEYS = [
     "confidence",
     "probabilities",
     "sex",
+    "speech",
     "decided",
     "warnings",
     "duration",
@@ -99,6 +100,26 @@ def test_not_sure_for_people(run: Run, tmp_path: Path, clips: list[Path]) -> Non
     model = build_bundle(tmp_path / "shy", minimum_confidence=1.0)
     assert "not sure; most likely" in run("predict", "--model", model, clips[0]).out
     assert run("predict", "--model", model, *clips).out.count("not sure") == 3
+
+
+def test_no_speech_for_people(run: Run, tmp_path: Path, clips: list[Path]) -> None:
+    model = build_bundle(tmp_path / "hearing", speech=True)
+    noise = tmp_path / "noise.wav"
+    soundfile.write(noise, 0.1 * np.random.default_rng(0).standard_normal(32_000), 16_000)
+    ended = run("predict", "--model", model, noise)
+    assert ended.status == 0
+    assert ended.out.splitlines()[1].startswith("no speech heard; were it a voice, most likely")
+    assert "female" not in ended.out
+    assert "noise.wav: no speech: The probability of speech is" in ended.err
+    ended = run("predict", "--top", "2", "--model", model, clips[0], noise)
+    voice, other = ended.out.splitlines()
+    assert "no speech" not in voice
+    assert other.startswith("no speech heard ")
+    assert other.index(str(noise)) == voice.index(str(clips[0]))
+    value = json.loads(run("predict", "--json", "--model", model, noise).out)
+    assert value["decided"] is False
+    assert value["label"] in value["probabilities"]
+    assert value["speech"] < 0.5
 
 
 def test_many_clips_for_people(run: Run, bundle: Path, clips: list[Path]) -> None:

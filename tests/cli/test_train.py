@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from serein.bundle import Bundle
 from serein.cli.main import main
-from serein.corpora import UtteranceTable
+from serein.corpora import UtteranceTable, load_table, marks
 from serein.labels import LABEL_SETS
+from tests.builders import build_bundle, build_classical_bundle, recording_names
 from tests.training import synthetic
 
 RECIPE = """
@@ -92,6 +96,12 @@ def test_train(
     assert f"{bundle.manifest.parameters:,} parameters" in err
     assert bundle.manifest.name == "mine"
     assert bundle.manifest.labels == synthetic.LABELS
+    # How the voices that it was trained on sound, by sex.
+    known = bundle.manifest.prosody
+    assert list(known) == ["female", "male"]
+    pitches = [known[sex].usual.pitch for sex in known]
+    assert all(pitch is not None and 60 < pitch < 400 for pitch in pitches)
+    assert sum(reference.clips for reference in known.values()) < len(corpus)
 
 
 def test_crossval_quick(
@@ -129,6 +139,29 @@ def _one_line(err: str) -> str:
     lines = [line for line in err.splitlines() if "error" in line]
     assert len(lines) == 1
     return lines[0]
+
+
+def test_recordings_are_heard(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is kept for tests is not even opened."""
+    recipe = tmp_path / "noisy.toml"
+    recipe.write_text(
+        NETWORK + "[sound]\nnon_speech = 4\ncopies = 1\nbackground = [0, 10]\n", encoding="utf-8"
+    )
+    noise = tmp_path / "kitchen"
+    noise.mkdir()
+    (noise / f"{recording_names('test', 1)[0]}.wav").write_bytes(b"no sound")
+    pitch = np.sin(np.arange(8000) / 5)
+    soundfile.write(noise / f"{recording_names('training', 1)[0]}.wav", pitch, 16_000)
+    options = ("--epochs", "1", "--no-store", "--recordings", str(noise))
+    assert _call(*_training(recipe, table, tmp_path / "model"), *options) == 0
+    assert "kitchen" not in capsys.readouterr().err
+    manifest = Bundle.load(tmp_path / "model").manifest
+    assert manifest.recipe["sound"]["recordings"] == "kitchen"
+    options = (*options[:-1], str(tmp_path / "nowhere"))
+    assert _call(*_crossval(recipe, table, tmp_path / "scores"), *options) == 1
+    assert "nowhere: is no folder" in _one_line(capsys.readouterr().err)
 
 
 def test_a_wrong_recipe(
@@ -251,4 +284,171 @@ def test_folds_are_those_of_the_clips_that_a_label_set_keeps(
     assert _call(*[word.replace("speakers:2", "speakers:8") for word in words]) == 2
     assert "allowed are 2 to 7 folds" in _one_line(capsys.readouterr().err)
     # Refused before any feature is computed.
+    assert not (tmp_path / "out").exists()
+
+
+# A new head on a bundle's embedding ----------------------------------------------------------
+
+WORDS = {"angry": "Furious", "happy": "content", "neutral": "content", "sad": "low"}
+
+
+@pytest.fixture(scope="module")
+def calls(corpus: UtteranceTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of one's own, whose labels are one's own too."""
+    path = tmp_path_factory.mktemp("calls") / "calls.csv"
+    lines = ["path,emotion,speaker"]
+    for one in corpus.utterances:
+        lines.append(f"{corpus.audio_path(one)},{WORDS[str(one.emotion)]},{one.speaker}")
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def base(calls: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with an embedding that says that it heard the first two of the speakers."""
+    folder = build_bundle(tmp_path_factory.mktemp("base") / "base", features=synthetic.LOG_MEL)
+    utterances = load_table(f"csv={calls}").utterances
+    voices = sorted({str(one.speaker) for one in utterances})[:2]
+    heard = marks(one for one in utterances if one.speaker in voices)
+    replace(Bundle.load(folder).manifest, heard=" ".join(sorted(heard))).write(folder)
+    return folder
+
+
+def _heading(base: Any, data: Any, output: Any, *others: str) -> list[str]:
+    words = ["--from", str(base), "--data", str(data), "-o", str(output), "--workers", "1"]
+    return ["train", *words, *others]
+
+
+def test_a_head_for_labels_of_ones_own_goes_all_the_way(
+    base: Path,
+    calls: Path,
+    corpus: UtteranceTable,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = tmp_path / "head"
+    assert _call(*_heading(base, f"csv={calls}", output, "--own-labels", "--name", "calls")) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{output}\n"
+    assert "heard 16 of the clips" in err
+    assert "held out: UAR" in err
+    assert "no canonical" not in err
+    manifest = Bundle.load(output).manifest
+    assert (manifest.name, manifest.labels) == ("calls", ("content", "furious", "low"))
+
+    clip = corpus.audio_path(corpus.utterances[0])
+    assert _call("predict", clip, "--model", output, "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert tuple(result["probabilities"]) == manifest.labels
+    assert _call("predict", clip, "--model", output, "--labels", "three") == 2
+    assert "none of this model's labels" in capsys.readouterr().err
+
+    assert _call("evaluate", output, "--data", f"csv={calls}", "-o", tmp_path / "scores") == 0
+    printed = capsys.readouterr()
+    assert "seen in training (no score)" in printed.out
+    assert "no canonical" not in printed.err
+    metrics = json.loads((tmp_path / "scores/metrics.json").read_text(encoding="utf-8"))
+    assert metrics["classes"] == list(manifest.labels)
+    assert metrics["uar"] > 0.5  # of clips that it was trained on; by chance it were a third
+
+    assert _call("spotcheck", "--data", f"csv={calls}", "--model", output, "--json") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["actual"] for line in lines} <= set(manifest.labels)
+
+
+def test_a_head_is_scored_on_voices_that_nothing_has_heard(
+    base: Path, calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "scores"
+    words = _heading(base, f"csv={calls}", output, "--own-labels", "--protocol", "speakers:2")
+    assert _call("crossval", *words[1:]) == 0
+    assert "16 clips are left out: the model 'tiny' heard them" in capsys.readouterr().err
+    metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["clips"] == 48  # of the six others
+    assert metrics["classes"] == ["content", "furious", "low"]
+    for fold in ("fold-1", "fold-2"):
+        assert Bundle.load(output / fold).manifest.recipe["from"] == Bundle.load(base).fingerprint
+    # What it wrote can be read again, whatever the labels are called, and gone on with.
+    shutil.copytree(output, tmp_path / "again")
+    assert _call("compare", output, tmp_path / "again", "-o", tmp_path / "comparison") == 0
+    trained = (output / "fold-1" / "model.onnx").stat().st_mtime_ns
+    shutil.rmtree(output / "fold-2")
+    assert _call("crossval", *words[1:], "--resume") == 0
+    assert json.loads((output / "metrics.json").read_text(encoding="utf-8")) == metrics
+    assert (output / "fold-1" / "model.onnx").stat().st_mtime_ns == trained
+    capsys.readouterr()
+    words[words.index("speakers:2")] = "speakers:3"
+    assert _call("crossval", *words[1:], "--resume") == 1
+    assert "or on other clips" in _one_line(capsys.readouterr().err)
+
+
+def test_a_head_for_canonical_emotions(
+    base: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "head"
+    assert _call(*_heading(base, table, output)) == 0
+    manifest = Bundle.load(output).manifest
+    assert (manifest.name, manifest.labels) == ("tiny-head", synthetic.LABELS)
+    assert not manifest.own_labels
+    capsys.readouterr()
+    words = _heading(base, table, tmp_path / "quick", "--protocol", "speakers:2", "--quick")
+    assert _call("crossval", *words[1:]) == 0
+    assert "no score" in capsys.readouterr().err
+
+
+def test_a_head_on_voices_heard_already_has_no_score(
+    base: Path,
+    table: Path,
+    corpus: UtteranceTable,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    heard = tmp_path / "heard"
+    Bundle.load(base).export(heard)
+    every = " ".join(sorted(marks(corpus.utterances)))
+    replace(Bundle.load(heard).manifest, heard=every).write(heard)
+    words = _heading(heard, table, tmp_path / "scores", "--protocol", "speakers:2")
+    assert _call("crossval", *words[1:]) == 1
+    assert "heard all of these voices" in _one_line(capsys.readouterr().err)
+    assert not (tmp_path / "scores").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ((), "give either a RECIPE"),
+        (("functionals-svm", "--from", "BASE"), "give either a RECIPE"),
+        (("functionals-svm", "--own-labels"), "--own-labels goes with --from"),
+        (("--from", "BASE", "--epochs", "3", "--track", "mlflow"), "--epochs and --track"),
+        (("--from", "BASE", "--recordings", "noise"), "leave out --recordings"),
+        (("mfcc-cnn", "--recordings", "noise"), "hears neither noises nor rooms"),
+        (("--from", "nowhere"), "there is no model 'nowhere'"),
+        (("--from", "CLASSICAL"), "has no embedding"),
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "crossval"])
+def test_what_does_not_go_together_is_refused_before_any_work(
+    command: str,
+    given: tuple[str, ...],
+    told: str,
+    base: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    places = {"BASE": base}
+    if "CLASSICAL" in given:
+        places["CLASSICAL"] = build_classical_bundle(tmp_path / "classical")
+    words = [str(places.get(word, word)) for word in given]
+    protocol = ["--protocol", "loso"] if command == "crossval" else []
+    data = ["--data", "nowhere.parquet", "-o", str(tmp_path / "out")]
+    assert _call(command, *words, *data, *protocol) in (1, 2)
+    assert told in _one_line(capsys.readouterr().err)
+    assert not (tmp_path / "out").exists()
+
+
+def test_labels_without_a_canonical_one_are_no_emotions(
+    base: Path, calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _call(*_heading(base, f"csv={calls}", tmp_path / "out")) == 1
+    assert "take the labels as you wrote them with --own-labels" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -21,6 +21,7 @@ HEAD = {
     "speakers_kept_apart": True,
     "quick": False,
     "parameters": 7,
+    "minimum_confidence": 0.5,
     "seeds": 1,
 }
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -25,15 +26,14 @@ from serein.errors import ArgumentInvalid, DataInvalid
 from serein.evaluation import FoldDone, crossvalidate
 from serein.evaluation.compare import compare
 from serein.evaluation.crossvalidation import (
-    QUICK_CLIPS,
     SPEAKERS_APART_FOLDER,
-    quick_recipe,
-    quick_table,
     run_names,
 )
+from serein.evaluation.decisions import decisions
 from serein.evaluation.fairness import fairness
 from serein.evaluation.outcome import FOLDS_FILE, METRICS_FILE, REPORT_FILE
 from serein.evaluation.predictions import PREDICTIONS_FILE, read_predictions
+from serein.evaluation.quick import QUICK_CLIPS, quick_recipe, quick_table
 from serein.evaluation.report.words import protocol as protocol_in_words
 from serein.evaluation.scores import SUFFIX, score_corpora, uar_interval
 from serein.training.data import Dataset
@@ -116,6 +116,7 @@ def test_the_rest_is_of_the_predictions_too(run: Path) -> None:
         assert metrics["four_classes"]["uar" + suffix] == pytest.approx(metrics["uar" + suffix])
     assert metrics["corpora"] == score_corpora(judged)
     assert metrics["groups"] == fairness(judged)
+    assert metrics["decided"] == decisions(judged, svm_recipe().minimum_confidence)
     assert set(metrics["groups"]) == {"sex"}
     assert "NaN" not in (run / METRICS_FILE).read_text(encoding="utf-8")
 
@@ -149,7 +150,8 @@ def test_each_fold_leaves_a_bundle_with_its_own_scores(run: Path) -> None:
         bundle = Bundle.load(run / f"fold-{fold['name']}")
         scores = bundle.manifest.scores
         assert scores["corpora"]["ravdess"]["uar"] == pytest.approx(fold["uar"])
-        assert "speakers:3" in scores["protocol"]
+        assert (scores["protocol"], scores["fold"]) == ("speakers:3", fold["name"])
+        assert f"Protocol speakers:3, fold {fold['name']} alone" in bundle.card
         assert f"{100 * fold['uar']:.1f}" in bundle.card
         trained = bundle.manifest.corpora["ravdess"]["speakers"]
         assert trained == len(fold["train_speakers"]) + len(fold["validation_speakers"])
@@ -163,12 +165,38 @@ def test_twice_the_same_numbers(run: Path, functionals: Dataset, tmp_path: Path)
     assert metrics == _metrics(run)
 
 
+def test_what_was_broken_off_goes_on(run: Path, functionals: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    shutil.copytree(run, folder)
+    shutil.rmtree(folder / "fold-2")
+    (folder / METRICS_FILE).unlink()
+    kept = (folder / "fold-1" / "manifest.json").stat().st_ino
+    graph = (folder / "fold-1" / "unknown.onnx").stat().st_mtime_ns
+    crossvalidate(svm_recipe(), functionals, "speakers:3", folder, resume=True)
+    assert _metrics(folder) == _metrics(run)
+    assert (folder / "fold-1" / "manifest.json").stat().st_ino == kept
+    assert (folder / "fold-1" / "unknown.onnx").stat().st_mtime_ns == graph
+    with pytest.raises(DataInvalid, match="another recipe or on other clips"):
+        crossvalidate(svm_recipe(), functionals, "speakers:4", folder, resume=True)
+    with pytest.raises(ArgumentInvalid, match="not an empty folder"):
+        crossvalidate(svm_recipe(), functionals, "speakers:3", folder)
+
+
+def test_clips_that_the_recipe_leaves_out_do_not_hinder_going_on(
+    functionals: Dataset, tmp_path: Path
+) -> None:
+    recipe = replace(svm_recipe(), labels=LABELS[:2])
+    metrics = crossvalidate(recipe, functionals, "speakers:2", tmp_path)
+    assert crossvalidate(recipe, functionals, "speakers:2", tmp_path, resume=True) == metrics
+
+
 def test_one_fold_alone_is_as_among_the_others(
     run: Path, functionals: Dataset, tmp_path: Path
 ) -> None:
     folder = tmp_path / "alone"
     metrics = crossvalidate(svm_recipe(), functionals, "speakers:3", folder, only=["2"])
-    assert [fold["name"] for fold in metrics["folds"]] == ["2"]
+    assert [fold["name"] for fold in metrics["folds"]] == metrics["only"] == ["2"]
+    assert "only" not in _metrics(run)
     assert metrics["folds"][0] == _metrics(run)["folds"][1]
     assert _predictions(folder) == [row for row in _predictions(run) if row["fold"] == "2"]
     assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["fold-2"]
@@ -566,7 +594,10 @@ def test_sentences_that_are_trained_on_and_tested(functionals: Dataset, tmp_path
     assert [fold["name"] for fold in metrics["folds"]] == ["2"]
 
 
-def test_robustness_is_measured_of_every_fold(functionals: Dataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked_for", ["robustness", "enrolment"])
+def test_more_is_measured_of_every_fold(
+    asked_for: str, functionals: Dataset, tmp_path: Path
+) -> None:
     asked: list[list[tuple[Bundle, Sequence[int]]]] = []
 
     def measure(jobs: Sequence[tuple[Bundle, Sequence[int]]], given: Dataset) -> dict[str, Any]:
@@ -575,18 +606,17 @@ def test_robustness_is_measured_of_every_fold(functionals: Dataset, tmp_path: Pa
         return no_loss(jobs)
 
     dataset = _of_speakers(functionals, 1, 2)
-    metrics = crossvalidate(
-        svm_recipe(), dataset, "random:2", tmp_path, seeds=2, robustness=measure
-    )
+    options: dict[str, Any] = {asked_for: measure}
+    metrics = crossvalidate(svm_recipe(), dataset, "random:2", tmp_path, seeds=2, **options)
     # Once, and not for the counterpart: both folds' bundles of the first seed.
     (jobs,) = asked
     assert [bundle.folder.name for bundle, _ in jobs] == ["seed-0-fold-1", "seed-0-fold-2"]
     saved = json.loads((tmp_path / FOLDS_FILE).read_text(encoding="utf-8"))
     folds = folds_from_dict(saved, dataset.utterances)
     assert [tuple(indexes) for _, indexes in jobs] == [fold.test for fold in folds]
-    assert metrics["robustness"] == _metrics(tmp_path)["robustness"] == no_loss(jobs)
+    assert metrics[asked_for] == _metrics(tmp_path)[asked_for] == no_loss(jobs)
     assert list(metrics)[-1] == "folds"
-    assert "robustness" not in _metrics(tmp_path / SPEAKERS_APART_FOLDER)
+    assert asked_for not in _metrics(tmp_path / SPEAKERS_APART_FOLDER)
 
 
 def test_any_name_of_a_speaker_makes_a_folder(functionals: Dataset, tmp_path: Path) -> None:
@@ -688,7 +718,9 @@ def test_quick_keeps_a_few_clips_and_epochs(corpus: UtteranceTable) -> None:
     assert max(pairs.values()) == 2
     assert set(few.utterances) <= set(many.utterances)
     assert quick_table(few) == few
-    quick = quick_recipe(load_recipe("bundled")).network
+    full = load_recipe("bundled")
+    assert full.sound.non_speech > quick_recipe(full).sound.non_speech == QUICK_CLIPS
+    quick = quick_recipe(full).network
     assert quick is not None
     assert quick.training.epochs == 2
     assert quick.training.clips_per_epoch == 0

@@ -287,8 +287,9 @@ def test_a_taken_folder(svm_bundle: Bundle, functionals: Dataset, tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_robustness_is_measured_on_what_is_scored(
-    svm_bundle: Bundle, functionals: Dataset, tmp_path: Path
+@pytest.mark.parametrize("asked_for", ["robustness", "enrolment"])
+def test_more_is_measured_on_what_is_scored(
+    asked_for: str, svm_bundle: Bundle, functionals: Dataset, tmp_path: Path
 ) -> None:
     asked: list[Any] = []
 
@@ -297,11 +298,11 @@ def test_robustness_is_measured_on_what_is_scored(
         asked.extend(jobs)
         return no_loss(jobs)
 
-    metrics = evaluate(svm_bundle, functionals, tmp_path, robustness=measure)
+    metrics = evaluate(svm_bundle, functionals, tmp_path, **{asked_for: measure})
     ((bundle, indexes),) = asked
     assert bundle is svm_bundle
     assert list(indexes) == list(split_by_actor(functionals)[1])
-    assert metrics["robustness"] == _metrics(tmp_path)["robustness"] == no_loss(asked)
+    assert metrics[asked_for] == _metrics(tmp_path)[asked_for] == no_loss(asked)
     assert list(metrics)[-1] == "folds"
 
 

@@ -340,6 +340,62 @@ def test_every_condition_is_drawn_and_told(metrics: dict[str, Any], drawn: Node)
         assert any(f"{one['name']}: UAR {per_cent(one['uar'])}" in tip for tip in tips)
 
 
+def test_what_a_profile_gains_is_drawn_and_told(metrics: dict[str, Any], drawn: Node) -> None:
+    section = drawn.one("section", id="profiles")
+    enrolment = metrics["enrolment"]
+    names = [*enrolment["corpora"], "Mean over the corpora"]
+    assert [figure.one("strong").text for figure in section.all("figure")] == names
+    rows = [row for row in _rows(section.one("table")) if len(row) > 1]
+    lines = [
+        line
+        for name in names
+        for line in (point["corpora"].get(name, point) for point in enrolment["points"])
+    ]
+    assert [row[1] for row in rows] == [per_cent(line["uar"]) for line in lines]
+    assert [row[2].split(" ")[0] for row in rows] == [points(line["gain"]) for line in lines]
+    assert [row[0] for row in rows] == 3 * ["1", "2", "5", "10", "20", "all"]
+    # The first corpus is harmed by one clip, and by more than chance; the second perhaps.
+    assert f"explains: {names[0]} with 1 clip (−3.0)" in section.text
+    assert f"{names[1]} with 1 clip (−1.0)" in section.text.partition("may be chance")[2]
+
+
+def test_a_profile_that_harms_nobody_is_said_to(show: Show, metrics: dict[str, Any]) -> None:
+    harmless = copy.deepcopy(metrics)
+    for point in harmless["enrolment"]["points"]:
+        for line in (point, *point["corpora"].values()):
+            line |= {"gain": 0.02, "gain_interval": [0.01, 0.03]}
+    text = show(harmless).one("section", id="profiles").text
+    assert "With no number of clips does it harm" in text
+    assert "may be chance" not in text
+
+
+def test_a_point_stands_where_its_gain_is(metrics: dict[str, Any], drawn: Node) -> None:
+    """Points of all curves lie on one scale: what is twice as high gains twice as much."""
+    scales = []
+    charts = [figure.one("svg") for figure in drawn.one("section", id="profiles").all("figure")]
+    for chart, name in zip(charts, metrics["enrolment"]["corpora"], strict=False):
+        marks = [float(node.attributes["y"]) for node in chart.all("use") if node.attributes]
+        gains = [point["corpora"][name]["gain"] for point in metrics["enrolment"]["points"]]
+        heights = marks[-len(gains) :]
+        assert heights == sorted(heights, reverse=True)
+        scales.append((heights[0] - heights[-1]) / (gains[-1] - gains[0]))
+    assert scales[0] == pytest.approx(scales[1], rel=1e-3)
+
+
+def test_what_is_decided_is_told(metrics: dict[str, Any], drawn: Node) -> None:
+    decided = metrics["decided"]
+    told = drawn.one("section", id="certainty").text
+    for name, line in metrics["corpora"].items():
+        for end in ("", "_enrolled"):
+            own = decided["corpora"][name]
+            assert f"on {whole(own['share' + end])} of 100 clips" in told
+            assert f"right in {per_cent(own['accuracy' + end])} % of these" in told
+            gain = points(line["gain_at_coverage" + end])
+            surest = per_cent(line["accuracy_at_coverage" + end])
+            assert f"{surest} % are judged right, {gain} points" in told
+    assert f"decides on {whole(decided['share'])} of 100 clips" in drawn.one("header").text
+
+
 def test_folds_are_listed_with_whom_they_tested(metrics: dict[str, Any], drawn: Node) -> None:
     section = drawn.one("section", id="folds")
     rows = _rows(section.one("table"))

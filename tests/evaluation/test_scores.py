@@ -69,6 +69,13 @@ def test_score_is_that_of_scikit_learn(seed: int, mode: Mode) -> None:
     expected = risk_at_coverage(indexes, shares, np.array(COVERAGES))
     assert risks["risk"] == pytest.approx(expected.tolist())
     assert risks["risk"][-1] == pytest.approx(1 - found["wa" + suffix])
+    # Seven tenths of sixty clips are 42: those of the highest confidence, which all differ.
+    surest = np.argsort(-shares.max(axis=1))[:42]
+    accuracy = accuracy_score(
+        [truth[place] for place in surest], [predicted[place] for place in surest]
+    )
+    assert found["accuracy_at_coverage" + suffix] == pytest.approx(accuracy)
+    assert found["gain_at_coverage" + suffix] == pytest.approx(accuracy - found["wa" + suffix])
     bins = found["reliability" + suffix]
     assert sum(one["clips"] for one in bins) == len(judged)
     assert len(bins) == sum(one.clips > 0 for one in reliability(indexes, shares))

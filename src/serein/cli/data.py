@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from serein.bundle import Bundle
     from serein.corpora import ScanReport, Utterance, UtteranceTable
     from serein.evaluation.conditions import Condition
-    from serein.evaluation.crossvalidation import Robustness
+    from serein.evaluation.crossvalidation import Measure
     from serein.features import FeatureSpec
+    from serein.features.prosody import ProsodyReference
     from serein.training.data import Dataset
     from serein.training.sound import SoundOptions
 
@@ -51,15 +52,23 @@ Noise = Annotated[
         "--noise",
         metavar="DIR",
         help="Recordings for --robustness: every subfolder is a kind of noise, rooms/ holds "
-        "responses of rooms.",
+        "responses of rooms. Half of them, the other half is for training.",
     ),
+]
+Enrol = Annotated[
+    bool,
+    typer.Option("--enrolment", help="Also tell what a profile of 1, 2, 5, ... clips gains."),
 ]
 
 
-def load_tables(specs: Sequence[str]) -> list[UtteranceTable]:
-    """Read or scan every table, and say what a person should know of the scanned ones."""
+def load_tables(specs: Sequence[str], *, own_labels: bool = False) -> list[UtteranceTable]:
+    """Read or scan every table, and say what a person should know of the scanned ones.
+
+    With ``own_labels`` clips are called what their corpus calls them, canonical or not.
+    """
     from serein.cli.console import counted
     from serein.corpora import load_table
+    from serein.corpora.report import describe_unmapped
 
     reports: list[ScanReport] = []
     tables = []
@@ -67,8 +76,14 @@ def load_tables(specs: Sequence[str]) -> list[UtteranceTable]:
         with counted(f"scanning {spec}") as progress:
             tables.append(load_table(spec, progress=progress, on_scan=reports.append))
     for report in reports:
+        unmapped = describe_unmapped(report.table.utterances) if own_labels else ()
         for warning in report.warnings:
-            complain("warning", f"{report.corpus.name}: {warning}")
+            if warning not in unmapped:
+                complain("warning", f"{report.corpus.name}: {warning}")
+    if own_labels:
+        from serein.training.regrouping import with_own_labels
+
+        return [with_own_labels(table) for table in tables]
     return tables
 
 
@@ -124,6 +139,22 @@ def load_features(
     return dataset
 
 
+def measured_prosody(
+    tables: Sequence[UtteranceTable], dataset: Dataset, indexes: Sequence[int]
+) -> dict[str, ProsodyReference]:
+    """How the speakers of the clips at ``indexes`` usually sound, by sex, with a bar."""
+    from serein.cli.console import counted
+    from serein.training.prosody import reference_prosody
+
+    with counted("measuring voices") as progress:
+        return reference_prosody(
+            tables,
+            [dataset.utterances[index] for index in indexes],
+            sampling_rate=dataset.spec.sampling_rate,
+            progress=progress,
+        )
+
+
 def wanted_conditions(robustness: bool, noise: Path | None) -> Sequence[Condition]:
     """The changes of sound that were asked for; none without ``--robustness`` or ``--noise``.
 
@@ -141,7 +172,7 @@ def robustness_over(
     tables: Sequence[UtteranceTable],
     labels: Sequence[str],
     workers: int | None,
-) -> Robustness | None:
+) -> Measure | None:
     """What measures bundles under the conditions, with a bar; None without conditions."""
     if not conditions:
         return None
@@ -160,5 +191,35 @@ def robustness_over(
                 workers=workers,
                 progress=progress,
             )
+
+    return measure
+
+
+def enrolment_over(
+    wanted: bool, utterances: Sequence[Utterance], labels: Sequence[str]
+) -> Measure | None:
+    """What measures bundles with profiles of few and more clips, with a bar; None if not wanted.
+
+    Raises
+    ------
+    DataInvalid
+        No speaker is known, so there is nobody to make a profile of.
+    """
+    if not wanted:
+        return None
+    from serein.errors import DataInvalid
+
+    if all(one.speaker is None for one in utterances):
+        raise DataInvalid(
+            "--enrolment makes profiles of speakers, and the data name none; leave it out, or "
+            "give a table with speakers"
+        )
+
+    def measure(jobs: Sequence[tuple[Bundle, Sequence[int]]], dataset: Dataset) -> dict[str, Any]:
+        from serein.cli.console import counted
+        from serein.evaluation.enrolment import measure_enrolment
+
+        with counted("judging with profiles") as progress:
+            return measure_enrolment(jobs, dataset, labels=labels, progress=progress)
 
     return measure

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from serein.cli.output import complain, printable
-from serein.cli.predict import Files, Model, open_model, source_of
+from serein.cli.predict import Files, Model, lasting_source_of, open_model
 from serein.errors import SereinError
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def enroll(
     """Make a speaker's profile from clips of the voice, without labels.
 
     A handful of clips in different moods serves best. A file that fails is reported and the
-    profile is made of the others. A profile belongs to the model that it was made with.
+    profile is made of the others; one that is silent, or has no speech in it as far as the model
+    can tell, is left out. A profile belongs to the model that it was made with.
     """
     recognizer = open_model(model)
     clips = _Clips(recognizer, files)
@@ -49,32 +50,27 @@ def enroll(
 
 
 class _Clips:
-    """Decodes the files one by one, reporting those that cannot be used."""
+    """Judges the files one by one, reporting those that cannot be used."""
 
     def __init__(self, recognizer: Recognizer, files: list[str]) -> None:
         self._recognizer = recognizer
         self._files = files
         self.failed = 0
 
-    def __iter__(self) -> Iterator[Any]:
-        from serein.audio import decode, inspect
+    def __iter__(self) -> Iterator[str | bytes]:
         from serein.recognition.recognizer import UNDECIDABLE
 
-        spec = self._recognizer.bundle.manifest.features
-        rate = spec.sampling_rate
         for file in self._files:
+            source = lasting_source_of(file, self._recognizer.limits)
             try:
-                recording = decode(
-                    source_of(file), sampling_rate=rate, limits=self._recognizer.limits
-                )
+                warnings = self._recognizer.predict(source).warnings
             except SereinError as error:
                 self.failed += 1
                 complain("error", error.message, file=file)
                 continue
-            warnings = inspect(recording, highest=spec.highest_frequency)
             for warning in warnings:
                 complain("warning", warning.message, file=file)
             if any(warning.code in UNDECIDABLE for warning in warnings):
                 complain("warning", "left out of the profile", file=file)
             else:
-                yield recording.samples, rate
+                yield source

@@ -9,14 +9,17 @@ import typer
 
 from serein.cli.data import (
     Data,
+    Enrol,
     Noise,
     NoStore,
     Robust,
     Store,
     Workers,
+    enrolment_over,
     load_features,
     load_tables,
     robustness_over,
+    utterances_of,
     wanted_conditions,
 )
 from serein.cli.output import complain, print_json, printable
@@ -45,6 +48,7 @@ def evaluate(
     ],
     robustness: Robust = False,
     noise: Noise = None,
+    enrolment: Enrol = False,
     workers: Workers = None,
     store: Store = None,
     no_store: NoStore = False,
@@ -62,17 +66,19 @@ def evaluate(
     require_vacant(output)
     model = Bundle.load(bundle)
     conditions = wanted_conditions(robustness, noise)
-    tables = load_tables(data)
+    tables = load_tables(data, own_labels=model.manifest.own_labels)
+    labels = model.manifest.labels
+    profiles = enrolment_over(enrolment, utterances_of(tables), labels)
     prepare_folder(output)
     dataset = load_features(
         tables, model.manifest.features, workers=workers, store=store, no_store=no_store
     )
-    labels = model.manifest.labels
     metrics = evaluate_bundle(
         model,
         dataset,
         output,
         robustness=robustness_over(conditions, tables, labels, workers),
+        enrolment=profiles,
     )
     if metrics["left_out"]:
         complain(

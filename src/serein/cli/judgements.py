@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from serein.cli.attention import BLOCKS, strip, time_axis
 from serein.cli.console import bar, can_print, console, print_line
 from serein.cli.output import complain, printable
 from serein.cli.predict import Outcomes, quiet_or_progress
@@ -21,6 +22,9 @@ LONG_BAR = 32  # columns
 SHORT_BAR = 10
 NAMED_EACH = 3
 """A warning is printed for each clip up to so many, for more of them once."""
+
+NO_SPEECH = "no speech heard"
+"""What stands in the place of an emotion where there is no voice."""
 
 _COLOURS = {
     "angry": "red",
@@ -73,7 +77,7 @@ def print_judgements(outcomes: Outcomes, total: int, *, view: str, top: int | No
                 progress.clear()
                 complain("error", outcome.message + _hint(file), file=file)
             else:
-                lines = printer.table(outcome) if total == 1 else [printer.line(outcome)]
+                lines = printer.table(outcome) if total == 1 else printer.lines(outcome)
                 progress.clear()
                 for line in lines:
                     print_line(out, line)
@@ -88,13 +92,14 @@ class _Printer:
     def __init__(self, out: Console, view: str, top: int | None) -> None:
         self._view = view
         self._top = top
-        self._blocks = can_print(out, "█▏▎▍▌▋▊▉")
+        self._blocks = can_print(out, "█▏▎▍▌▋▊▉" + BLOCKS)
         self._dot = "·" if can_print(out, "·") else "-"
 
     def table(self, prediction: Prediction) -> list[Text]:
         """One clip: what it is, then a bar for each class."""
         view = prediction.view(self._view)
-        facts = [f"{prediction.duration:.1f} s", *_sex(prediction), f"model {prediction.model}"]
+        sex = [] if doubt_of(prediction) == NO_SPEECH else _sex(prediction)
+        facts = [f"{prediction.duration:.1f} s", *sex, f"model {prediction.model}"]
         if prediction.enrolled:
             facts.append("enrolled speaker")
         lines = [
@@ -117,10 +122,32 @@ class _Printer:
         if view.dropped >= 0.0005:
             what = f"  {view.dropped:.1%} lay on labels that the view {view.name!r} leaves out"
             lines.append(Text(what, "dim"))
+        return [*lines, *self._explanation(prediction, width)]
+
+    def lines(self, prediction: Prediction) -> list[Text]:
+        """One clip of many: a line, and another one where it is explained."""
+        lines = [self._line(prediction)]
+        if prediction.explanation is not None:
+            lines.append(Text("    " + " ".join(prediction.explanation.sentences), "dim"))
         return lines
 
-    def line(self, prediction: Prediction) -> Text:
-        """One clip of many: the classes, a bar, the sex, the file's name, what to doubt."""
+    def _explanation(self, prediction: Prediction, width: int) -> list[Text]:
+        """A strip of the attention under the bars, with its times, then the sentences."""
+        explanation = prediction.explanation
+        if explanation is None:
+            return []
+        lines = [Text()]
+        if explanation.attention is not None:
+            shown = strip(explanation.attention, prediction.duration, LONG_BAR, blocks=self._blocks)
+            lines.append(Text.assemble(f"  {'attention':{width}}  ", (shown, "cyan")))
+            margin = " " * (max(width, len("attention")) + 4)
+            lines.append(Text(margin + time_axis(prediction.duration, LONG_BAR), "dim"))
+        lines += [Text(f"  {sentence}") for sentence in explanation.sentences]
+        note = "This describes the sound; it does not say why the model judged as it did."
+        return [*lines, Text(f"  {note}", "dim")]
+
+    def _line(self, prediction: Prediction) -> Text:
+        """The classes, a bar, the sex, the file's name, what to doubt."""
         view = prediction.view(self._view)
         width = max(map(len, view.probabilities))
         style = _colour(view.label) if prediction.decided else "dim"
@@ -133,9 +160,13 @@ class _Printer:
             text.append(f"  {name:{width}} {probability:4.0%}", "dim")
         for sex in _sex(prediction):
             text.append(f"  {sex:11}", "dim")
+        doubts = [_words(one.code) for one in prediction.warnings if one.code != "no_speech"]
+        doubt = doubt_of(prediction)
+        if doubt == NO_SPEECH:  # in the columns of the emotion and the sex
+            text = Text(f"{doubt:{text.cell_len}}", "yellow")
+        elif doubt is not None:
+            doubts.insert(0, doubt)
         text.append(f"  {printable(prediction.file or '')}")
-        doubts = [] if prediction.decided else ["not sure"]
-        doubts += [_words(warning.code) for warning in prediction.warnings]
         if doubts:
             text.append(f"  ({', '.join(doubts)})", "yellow")
         return text
@@ -151,14 +182,23 @@ def _hint(file: str) -> str:
     return f" For all sounds of one kind in it write {printable(str(Path(file) / '*.wav'))}."
 
 
+def doubt_of(prediction: Prediction) -> str | None:
+    """Why the label is not to be relied upon, in a few words for people; None where it is."""
+    if any(warning.code == "no_speech" for warning in prediction.warnings):
+        return NO_SPEECH
+    return None if prediction.decided else "not sure"
+
+
 def _verdict(prediction: Prediction, view: LabelView) -> Text:
-    if prediction.decided:
+    doubt = doubt_of(prediction)
+    if doubt is None:
         return Text.assemble(
             (view.label, f"bold {_colour(view.label)}"), f", {view.confidence:.0%} sure"
         )
-    return Text.assemble(
-        ("not sure", "bold yellow"), f"; most likely {view.label} ({view.confidence:.0%})"
-    )
+    likely = f"most likely {view.label} ({view.confidence:.0%})"
+    if doubt == NO_SPEECH:
+        likely = f"were it a voice, {likely}"
+    return Text.assemble((doubt, "bold yellow"), f"; {likely}")
 
 
 def _sex(prediction: Prediction) -> list[str]:

@@ -11,21 +11,20 @@ import typer
 
 from serein.cli.output import complain, printable
 from serein.cli.predict import (
-    STANDARD_INPUT,
     AsJson,
     Labels,
     Model,
     Speaker,
     Top,
+    lasting_source_of,
     prepare,
     print_outcomes,
-    source_of,
 )
 from serein.errors import ArgumentInvalid, DeviceUnavailable, SereinError
 
 if TYPE_CHECKING:
     from serein import Prediction, Recognizer, SpeakerProfile
-    from serein.audio import Limits, Source
+    from serein.audio import Source
     from serein.audio.microphone import Device
     from serein.audio.sources import Array, Samples
 
@@ -151,22 +150,13 @@ def _judge_file(
 ) -> Prediction | SereinError:
     from serein.audio.beginning import beginning
 
-    source = _again(file, recognizer.limits)
+    source = lasting_source_of(file, recognizer.limits)
     try:
         first = beginning(source, seconds, limits=recognizer.limits)
     except SereinError as error:
         error.file = file
         return error
     return _judge(recognizer, source if first is None else first, profile, name=file)
-
-
-def _again(file: str, limits: Limits) -> str | bytes:
-    """What a file argument names, such that it can be read twice."""
-    if file != STANDARD_INPUT:
-        return file
-    source: Any = source_of(file)
-    content: bytes = source if isinstance(source, bytes) else source.read(limits.max_bytes + 1)
-    return content
 
 
 class _Meter:

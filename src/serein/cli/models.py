@@ -106,6 +106,7 @@ def _description(bundle: Bundle) -> dict[str, Any]:
     return _summary(bundle) | {
         "features": manifest.features.as_dict(),
         "minimum_confidence": manifest.minimum_confidence,
+        "tells_speech": bundle.tells_speech,
         "corpora": dict(manifest.corpora),
         "scores": dict(manifest.scores),
         "recipe": dict(manifest.recipe),
@@ -165,6 +166,7 @@ def _print_description(values: Mapping[str, Any]) -> None:
         "parameters": f"{values['parameters']:,}",
         "size": _size(values["bytes"]),
         "features": f"{kind} at {rate} Hz; {_flat(features)}",
+        "speech": f"{'' if values['tells_speech'] else 'not '}told from noise and music",
         "not sure": f"below a confidence of {values['minimum_confidence']:.0%}",
         **{f"corpus {name}": _flat(value) for name, value in values["corpora"].items()},
         **_score_rows(values["scores"]),
@@ -185,7 +187,9 @@ def _score_rows(scores: Mapping[str, Any]) -> dict[str, str]:
     corpora = scores.get("corpora")
     if not isinstance(corpora, Mapping):
         return {}
-    rows = {"scored by": str(scores.get("protocol", "unknown"))}
+    from serein.training.card_scores import protocol_of
+
+    rows = {"scored by": protocol_of({"protocol": "unknown", **scores})}
     for name, line in corpora.items():
         parts = (
             f"{title} {100 * line[key]:.1f} %"

@@ -16,6 +16,7 @@ from serein.results import Prediction, failure_as_dict
 
 if TYPE_CHECKING:
     from serein import Recognizer, SpeakerProfile
+    from serein.audio import Limits
 
 STANDARD_INPUT = "-"
 
@@ -48,6 +49,10 @@ Speaker = Annotated[
     str | None,
     typer.Option("--speaker", metavar="PROFILE", help="A profile of 'serein enroll'."),
 ]
+Explain = Annotated[
+    bool,
+    typer.Option("--explain", help="Also say where the model listened and how the voice sounds."),
+]
 Outcomes = Iterator[tuple[str, Prediction | SereinError]]
 
 
@@ -63,13 +68,14 @@ def predict(
     labels: Labels = None,
     model: Model = None,
     speaker: Speaker = None,
+    explain: Explain = False,
 ) -> None:
     """Judge which emotion is in each clip.
 
     A file that fails is reported, and the others are judged.
     """
     recognizer, profile = prepare(model, labels=labels, speaker=speaker)
-    outcomes = _outcomes(recognizer, files, profile)
+    outcomes = _outcomes(recognizer, files, profile, explain=explain)
     failed = print_outcomes(outcomes, len(files), as_json=as_json, top=top, labels=labels)
     if failed:
         if len(files) > 1:
@@ -114,6 +120,15 @@ def source_of(file: str) -> Any:
     return b"" if sys.stdin is None else sys.stdin.buffer
 
 
+def lasting_source_of(file: str, limits: Limits) -> str | bytes:
+    """What a file argument names, such that it can be read twice."""
+    if file != STANDARD_INPUT:
+        return file
+    source = source_of(file)
+    content: bytes = source if isinstance(source, bytes) else source.read(limits.max_bytes + 1)
+    return content
+
+
 def _open_profile(recognizer: Recognizer, path: str) -> SpeakerProfile:
     from serein.recognition import SpeakerProfile, judge
 
@@ -124,10 +139,14 @@ def _open_profile(recognizer: Recognizer, path: str) -> SpeakerProfile:
 
 
 def _outcomes(
-    recognizer: Recognizer, files: Sequence[str], profile: SpeakerProfile | None
+    recognizer: Recognizer,
+    files: Sequence[str],
+    profile: SpeakerProfile | None,
+    *,
+    explain: bool,
 ) -> Outcomes:
     """Judge lazily and in order; every outcome carries the file's name as it was given."""
-    judged = recognizer.predict_many(map(source_of, files), speaker=profile)
+    judged = recognizer.predict_many(map(source_of, files), speaker=profile, explain=explain)
     for file, outcome in zip(files, judged, strict=True):
         if isinstance(outcome, SereinError):
             outcome.file = file

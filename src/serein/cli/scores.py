@@ -48,6 +48,37 @@ def print_scores(metrics: Mapping[str, Any]) -> None:
         )
     )
     print_table(console(), table)
+    print_decisions(metrics["decided"])
+    if enrolment := metrics.get("enrolment"):
+        print_enrolment(enrolment)
+
+
+def print_decisions(decided: Mapping[str, Any]) -> None:
+    """How many clips are decided, and how often that is right: the means over the corpora."""
+    parts = []
+    for board, suffix in (("U", ""), ("E", "_enrolled")):
+        share, accuracy = decided["share" + suffix], decided["accuracy" + suffix]
+        right = "" if accuracy is None else f", {100 * accuracy:.1f} % of these right"
+        parts.append(f"{board} {100 * share:.1f} % of the clips{right}")
+    typer.echo(f"decided from a confidence of {decided['minimum_confidence']:.0%}: {parts[0]}")
+    typer.echo(f"{'':>33}{parts[1]}")
+
+
+def print_enrolment(enrolment: Mapping[str, Any]) -> None:
+    """What a profile gains, by the number of its clips: a row a corpus, and their mean."""
+    from serein.cli.console import console, print_table
+
+    points = enrolment["points"]
+    table = _table("clips of the voice", scores=())
+    for point in points:
+        table.add_column(str(point["clips"] or "all"), justify="right")
+    for corpus in enrolment["corpora"]:
+        gains = (f"{100 * point['corpora'][corpus]['gain']:+.1f}" for point in points)
+        table.add_row(printable(corpus), *gains)
+    if len(enrolment["corpora"]) > 1:
+        table.add_row("mean", *(f"{100 * point['gain']:+.1f}" for point in points), style="bold")
+    typer.echo("\nUAR that a profile gains over U, in points")
+    print_table(console(), table)
 
 
 def print_gap(metrics: Mapping[str, Any]) -> None:

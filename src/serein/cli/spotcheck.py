@@ -64,7 +64,7 @@ def spotcheck(
 
     recognizer = open_model(model)
     changing = None if augment is None else _Changing.of(augment)
-    tables = load_tables(data)
+    tables = load_tables(data, own_labels=recognizer.bundle.manifest.own_labels)
     if output is not None:
         prepare_folder(output)
     generator = random.Random(seed)
@@ -308,11 +308,13 @@ class _Lines:
         complain("error", error.message, file=str(check.path))
 
     def line(self, judged: _Judged) -> None:
+        from serein.cli.judgements import doubt_of
+
         check, prediction = judged.check, judged.prediction
         cells = [printable(check.name), check.actual, prediction.label]
         rest = [self._verdict(judged.right)]
-        if not prediction.decided:
-            rest.append(("(not sure)", "yellow"))
+        if (doubt := doubt_of(prediction)) is not None:
+            rest.append((f"({doubt})", "yellow"))
         if judged.change is not None:
             rest.append((judged.change, "cyan"))
         if check.heard:

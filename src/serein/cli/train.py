@@ -11,23 +11,28 @@ import typer
 
 from serein.cli.data import (
     Data,
+    Enrol,
     Noise,
     NoStore,
     Robust,
     Store,
     Workers,
+    enrolment_over,
     load_features,
     load_tables,
+    measured_prosody,
     robustness_over,
     utterances_of,
     wanted_conditions,
 )
+from serein.cli.heads import From, OwnLabels, check_usage, prepare_head, train_head
 from serein.cli.output import complain
 from serein.cli.scores import print_folder, print_gap, print_scores
 
 if TYPE_CHECKING:
     from serein.corpora import UtteranceTable
     from serein.evaluation import FoldDone
+    from serein.training.head_recipe import AnyRecipe
     from serein.training.network import EpochReport, Report
     from serein.training.recipe import Recipe
 
@@ -50,8 +55,16 @@ ClipsPerEpoch = Annotated[
     int | None,
     typer.Option(min=2, help="Clips drawn in each epoch, in place of the recipe's."),
 ]
+Recordings = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder of noises and rooms that the training hears as well; half of them, the other "
+        "half is for --robustness.",
+    ),
+]
 RecipeArgument = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="Name of a recipe, or a TOML file.")
+    str | None, typer.Argument(metavar="RECIPE", help="Name of a recipe, or a TOML file.")
 ]
 
 
@@ -69,12 +82,19 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    recipe: RecipeArgument,
     data: Data,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the new bundle.")],
+    recipe: RecipeArgument = None,
+    base: From = None,
+    own_labels: OwnLabels = False,
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What the model is called; by default as the recipe."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     epochs: Epochs = None,
     clips_per_epoch: ClipsPerEpoch = None,
+    recordings: Recordings = None,
     track: Track = None,
     logs: Logs = Path("runs"),
     workers: Workers = None,
@@ -83,17 +103,42 @@ def train(
 ) -> None:
     """Train one model and write its bundle.
 
-    Some of the training speakers are held out to choose the epoch and to calibrate.
+    Some of the training speakers are held out to choose the epoch and to calibrate. With --from a
+    new head is put on the embedding of a model that is there, for one's own labels: that takes
+    seconds, and a few dozen clips.
     """
     from serein.bundle import require_vacant
     from serein.corpora import split_validation
     from serein.training.dependencies import require_training
-    from serein.training.recipe import load_recipe, with_epochs
-    from serein.training.train import Split, train_bundle, training_labels
+    from serein.training.recipe import load_recipe, with_epochs, with_recordings
+    from serein.training.train import Split, add_prosody, train_bundle, training_labels
 
+    check_usage(
+        recipe,
+        base,
+        own_labels=own_labels,
+        epochs=epochs,
+        clips_per_epoch=clips_per_epoch,
+        recordings=recordings,
+        track=track,
+    )
+    if base is not None:
+        train_head(
+            base,
+            data,
+            output,
+            name=name,
+            own_labels=own_labels,
+            seed=seed,
+            workers=workers,
+            store=store,
+            no_store=no_store,
+        )
+        return
     require_training()
     require_vacant(output)
-    loaded = with_epochs(load_recipe(recipe), epochs, clips_per_epoch)
+    loaded = with_epochs(load_recipe(str(recipe)), epochs, clips_per_epoch)
+    loaded = with_recordings(loaded, recordings)
     _check_tracker(track, loaded)
     tables = load_tables(data)
     # Data that cannot do are refused before hours of features.
@@ -117,15 +162,16 @@ def train(
             Split(split.train, split.validation),
             output,
             seed=seed,
+            name=name,
             report=report,
         )
+    bundle = add_prosody(bundle, measured_prosody(tables, dataset, split.train))
     manifest = bundle.manifest
     complain("trained", f"{manifest.parameters:,} parameters, {', '.join(manifest.labels)}")
     typer.echo(str(output))
 
 
 def crossval(
-    recipe: RecipeArgument,
     data: Data,
     protocol: Annotated[
         str,
@@ -139,6 +185,9 @@ def crossval(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="New folder for scores, folds, predictions.")
     ],
+    recipe: RecipeArgument = None,
+    base: From = None,
+    own_labels: OwnLabels = False,
     fold: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Run this fold alone; may be given several times."),
@@ -147,8 +196,17 @@ def crossval(
     quick: Annotated[
         bool, typer.Option("--quick", help="A few clips and epochs: proves the way, no score.")
     ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on where it was broken off: the folds whose models lie in the folder are "
+            "judged, and not trained again.",
+        ),
+    ] = False,
     epochs: Epochs = None,
     clips_per_epoch: ClipsPerEpoch = None,
+    recordings: Recordings = None,
     track: Track = None,
     logs: Logs = Path("runs"),
     sentences_apart: Annotated[
@@ -159,6 +217,7 @@ def crossval(
     ] = False,
     robustness: Robust = False,
     noise: Noise = None,
+    enrolment: Enrol = False,
     workers: Workers = None,
     store: Store = None,
     no_store: NoStore = False,
@@ -168,31 +227,54 @@ def crossval(
     Prints UAR and accuracy on leaderboard U (unknown speaker) and E (enrolled speaker: a profile
     of the speaker's clips, without labels), and writes metrics.json, report.html, the folds, the
     predictions and the model of each fold. With the protocol random the score on folds that keep
-    speakers apart is told beside it.
+    speakers apart is told beside it. With --from a new head on a model's embedding is scored, on
+    clips of voices that this model did not hear either.
     """
     from serein.bundle import require_vacant
     from serein.corpora import parse_protocol
     from serein.evaluation import crossvalidate
-    from serein.evaluation.crossvalidation import choose_folds, require_trainable, run_names
+    from serein.evaluation.crossvalidation import (
+        choose_folds,
+        require_trainable,
+        run_names,
+    )
     from serein.evaluation.outcome import prepare_folder
+    from serein.evaluation.quick import quick_recipe
     from serein.training.dependencies import require_training
-    from serein.training.recipe import load_recipe, with_epochs
+    from serein.training.recipe import load_recipe, with_epochs, with_recordings
 
+    check_usage(
+        recipe,
+        base,
+        own_labels=own_labels,
+        epochs=epochs,
+        clips_per_epoch=clips_per_epoch,
+        recordings=recordings,
+        track=track,
+    )
     require_training()
-    require_vacant(output)
-    loaded = load_recipe(recipe)
-    _check_tracker(track, loaded)
+    if not (resume and output.is_dir()):
+        require_vacant(output)
     conditions = wanted_conditions(robustness, noise)
-    tables = load_tables(data)
-    if quick:
-        loaded, tables = _quick(loaded, tables)
-    loaded = with_epochs(loaded, epochs, clips_per_epoch)
+    loaded: AnyRecipe
+    if base is not None:
+        loaded, tables = prepare_head(base, data, own_labels=own_labels, unheard=True)
+        if quick:
+            tables = _quick_tables(tables)
+    else:
+        loaded = with_recordings(load_recipe(str(recipe)), recordings)
+        _check_tracker(track, loaded)
+        tables = load_tables(data)
+        if quick:
+            loaded, tables = quick_recipe(loaded), _quick_tables(tables)
+        loaded = with_epochs(loaded, epochs, clips_per_epoch)
     # Asked for in vain, a protocol, fold or label is refused before hours of features.
     utterances = utterances_of(tables, loaded.label_set)
     chosen = choose_folds(parse_protocol(protocol, utterances), fold or ())
     for one in chosen.folds:
         require_trainable(loaded, utterances, one)
-    prepare_folder(output)
+    profiles = enrolment_over(enrolment, utterances, loaded.classes)
+    prepare_folder(output, resume=resume)
     dataset = load_features(
         tables,
         loaded.features,
@@ -215,7 +297,9 @@ def crossval(
             only=fold or (),
             sentences_apart=sentences_apart,
             quick=quick,
+            resume=resume,
             robustness=robustness_over(conditions, tables, loaded.classes, workers),
+            enrolment=profiles,
             report=report,
             on_fold=_report_fold,
         )
@@ -224,11 +308,11 @@ def crossval(
     print_folder(output)
 
 
-def _quick(recipe: Recipe, tables: list[UtteranceTable]) -> tuple[Recipe, list[UtteranceTable]]:
-    from serein.evaluation.crossvalidation import quick_recipe, quick_table
+def _quick_tables(tables: Sequence[UtteranceTable]) -> list[UtteranceTable]:
+    from serein.evaluation.quick import quick_table
 
     complain("warning", "--quick proves that the way works; its figures are no score")
-    return quick_recipe(recipe), [quick_table(table) for table in tables]
+    return [quick_table(table) for table in tables]
 
 
 def _check_tracker(tracker: str | None, recipe: Recipe) -> None:
@@ -242,7 +326,7 @@ def _check_tracker(tracker: str | None, recipe: Recipe) -> None:
 
 @contextmanager
 def _tracked(
-    tracker: str | None, logs: Path, recipe: Recipe, runs: Sequence[str], **seeds: int
+    tracker: str | None, logs: Path, recipe: AnyRecipe, runs: Sequence[str], **seeds: int
 ) -> Iterator[Report]:
     """What is told of every epoch: to the person, and to a tracker if one is asked for."""
     if tracker is None:
@@ -261,12 +345,11 @@ def _tracked(
 
 
 def _report_epoch(done: EpochReport) -> None:
-    scores = done.validation
-    complain(
-        f"epoch {done.epoch} of {done.epochs}",
-        f"loss {done.loss:.3f}, validation UAR {100 * scores['unknown']:.1f} U, "
-        f"{100 * scores['enrolled']:.1f} E",
-    )
+    told = f"loss {done.loss:.3f}"
+    if scores := done.validation:
+        unknown, enrolled = 100 * scores["unknown"], 100 * scores["enrolled"]
+        told += f", validation UAR {unknown:.1f} U, {enrolled:.1f} E"
+    complain(f"epoch {done.epoch} of {done.epochs}", told)
 
 
 def _report_fold(done: FoldDone) -> None:

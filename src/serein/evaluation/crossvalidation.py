@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serein.bundle import Bundle, require_vacant
-from serein.corpora import Fold, Protocol, Utterance, UtteranceTable, parse_protocol
+from serein.corpora import Fold, Protocol, Utterance, marks, parse_protocol
 from serein.corpora.leakage import home_corpora
 from serein.errors import ArgumentInvalid, DataInvalid
 from serein.evaluation.judging import Judged, judge_clips
 from serein.evaluation.outcome import metrics_of, prepare_folder, write_folds, write_outcome
-from serein.evaluation.scores import (
-    MEANS,
-    SUFFIX,
-    mean_over_corpora,
-    require_classes,
-    score_corpora,
-)
+from serein.evaluation.published import fold_scores
+from serein.evaluation.scores import mean_over_corpora, require_classes, score_corpora
 from serein.training.data import Dataset
-from serein.training.recipe import Recipe
+from serein.training.head import train_head
+from serein.training.head_recipe import AnyRecipe, HeadRecipe
 from serein.training.train import Split, add_scores, train_bundle, training_labels
 
 if TYPE_CHECKING:
     from serein.training.network import Report
-
-QUICK_EPOCHS = 2
-QUICK_CLIPS = 48
-"""Clips of each table that ``--quick`` keeps."""
 
 SPEAKERS_APART_FOLDER = "speakers-apart"
 """Where the honest score lies that goes with one of a random split."""
@@ -50,42 +43,12 @@ class FoldDone:
     seed: int = 0
 
 
-Robustness = Callable[[Sequence[tuple[Bundle, Sequence[int]]], Dataset], dict[str, Any]]
-"""Measures bundles on changed sounds of the clips of a dataset that each of them did not hear."""
-
-
-def quick_recipe(recipe: Recipe) -> Recipe:
-    """The recipe with two epochs, or little to fit: enough to prove the way, not to score."""
-    if recipe.classifier is not None:
-        return replace(recipe, classifier=recipe.classifier.quick())
-    if recipe.network is None:
-        return recipe
-    training = replace(recipe.network.training, epochs=QUICK_EPOCHS, clips_per_epoch=0)
-    return replace(recipe, network=replace(recipe.network, training=training))
-
-
-def quick_table(table: UtteranceTable) -> UtteranceTable:
-    """A few clips, of as many speakers and emotions as there is room for.
-
-    Speakers take turns with one clip each, and begin with different emotions.
-    """
-    speakers = sorted({str(one.speaker) for one in table.utterances})
-    emotions = sorted({str(one.emotion) for one in table.utterances})
-    counts: Counter[tuple[str, str]] = Counter()
-
-    def turn(utterance: Utterance) -> int:
-        speaker, emotion = str(utterance.speaker), str(utterance.emotion)
-        counts[speaker, emotion] += 1
-        first = (emotions.index(emotion) + speakers.index(speaker)) % len(emotions)
-        return counts[speaker, emotion] * len(emotions) + first
-
-    turns = [turn(one) for one in table.utterances]
-    order = sorted(range(len(turns)), key=turns.__getitem__)[:QUICK_CLIPS]
-    return replace(table, utterances=tuple(table.utterances[index] for index in sorted(order)))
+Measure = Callable[[Sequence[tuple[Bundle, Sequence[int]]], Dataset], dict[str, Any]]
+"""Measures bundles on those clips of a dataset that each of them did not hear."""
 
 
 def crossvalidate(
-    recipe: Recipe,
+    recipe: AnyRecipe,
     dataset: Dataset,
     protocol: str,
     folder: Path,
@@ -94,7 +57,9 @@ def crossvalidate(
     only: Sequence[str] = (),
     sentences_apart: bool = False,
     quick: bool = False,
-    robustness: Robustness | None = None,
+    resume: bool = False,
+    robustness: Measure | None = None,
+    enrolment: Measure | None = None,
     report: Report | None = None,
     on_fold: Callable[[FoldDone], None] | None = None,
 ) -> dict[str, Any]:
@@ -109,8 +74,9 @@ def crossvalidate(
     protocol
         See :func:`serein.corpora.parse_protocol`.
     folder
-        New or empty; gets ``metrics.json``, ``report.html``, ``folds.json``,
-        ``predictions.parquet`` and the bundle of each fold, with its own scores in its card.
+        New or empty unless it is to ``resume``; gets ``metrics.json``, ``report.html``,
+        ``folds.json``, ``predictions.parquet`` and the bundle of each fold, with its own scores in
+        its card.
     seeds
         Trainings of every fold, from seed 0 on; scores are their mean.
     only
@@ -119,13 +85,17 @@ def crossvalidate(
         Refuse folds in which a sentence is both trained on and tested.
     quick
         Said in the outcome: its figures prove that the way works, and are no score.
-    robustness
-        Measures the trained bundles on changed sounds, if asked for.
+    resume
+        Go on where a cross-validation of the same recipe, data and protocol was broken off: folds
+        whose models lie in the folder are judged, and not trained again.
+    robustness, enrolment
+        Measure the trained bundles on changed sounds, and with profiles of few clips, if asked
+        for.
 
     Returns
     -------
     dict
-        The contents of ``metrics.json``.
+        The contents of ``metrics.json``; ``only`` names the folds where some were not run.
 
     Raises
     ------
@@ -134,30 +104,35 @@ def crossvalidate(
     DataInvalid
         If a fold would leak, tests nothing, or cannot be trained.
     """
-    require_vacant(folder)
+    if not (resume and folder.is_dir()):
+        require_vacant(folder)
     if seeds < 1:
         raise ArgumentInvalid(f"seeds must be at least 1, not {seeds}")
     dataset = dataset.regrouped(recipe.label_set)
-    chosen = choose_folds(parse_protocol(protocol, dataset.utterances), only)
+    whole = parse_protocol(protocol, dataset.utterances)
+    chosen = choose_folds(whole, only)
     chosen.check(dataset.utterances, sentences=sentences_apart)
     for fold in chosen.folds:
         require_trainable(recipe, dataset.utterances, fold)
-    prepare_folder(folder)
+    prepare_folder(folder, resume=resume)
     write_folds(folder, chosen.folds, dataset.utterances)
-    run = _Run(recipe, dataset, chosen, seeds, quick)
+    run = _Run(recipe, dataset, chosen, seeds, quick, resume, chosen.folds != whole.folds)
     judged, bundles = run.all_folds(folder, report, on_fold)
     metrics = run.metrics(judged, bundles[0].manifest.parameters)
     # What took hours is safe before more is asked of it.
     write_outcome(folder, metrics, judged)
     counterpart = not chosen.speakers_apart and not only
-    if robustness is None and not counterpart:
+    # The seeds differ in weights, not in clips: the first one's bundles stand for all.
+    jobs = list(zip(bundles, [fold.test for fold in chosen.folds], strict=False))
+    measured = measure_all(jobs, dataset, robustness=robustness, enrolment=enrolment)
+    if not measured and not counterpart:
         return metrics
-    if robustness is not None:
-        tested = [fold.test for fold in chosen.folds]
-        # The seeds differ in weights, not in clips: the first one's bundles stand for all.
-        metrics["robustness"] = robustness(list(zip(bundles, tested, strict=False)), dataset)
+    metrics |= measured
     if counterpart:
-        options = {"seeds": seeds, "sentences_apart": sentences_apart, "quick": quick}
+        options = {
+            **{"seeds": seeds, "sentences_apart": sentences_apart},
+            **{"quick": quick, "resume": resume},
+        }
         place = folder / SPEAKERS_APART_FOLDER
         metrics |= _apart(recipe, dataset, chosen, place, options, report, on_fold)
     metrics["folds"] = metrics.pop("folds")  # they are long, so they stand last
@@ -165,15 +140,26 @@ def crossvalidate(
     return metrics
 
 
+def measure_all(
+    jobs: Sequence[tuple[Bundle, Sequence[int]]], dataset: Dataset, **measures: Measure | None
+) -> dict[str, Any]:
+    """What the measures that were asked for give, by their names."""
+    return {
+        name: measure(jobs, dataset) for name, measure in measures.items() if measure is not None
+    }
+
+
 @dataclass(frozen=True)
 class _Run:
     """What stays the same over a cross-validation."""
 
-    recipe: Recipe
+    recipe: AnyRecipe
     dataset: Dataset
     protocol: Protocol
     seeds: int
     quick: bool
+    resume: bool
+    partial: bool
 
     def all_folds(
         self,
@@ -202,7 +188,7 @@ class _Run:
     ) -> tuple[Bundle, list[Judged]]:
         """Train and judge one fold; its bundle gets the scores that hold for just its weights."""
         split = Split(fold.train, fold.validation)
-        bundle = train_bundle(self.recipe, self.dataset, split, place, seed=seed, report=report)
+        bundle = self.train(split, place, seed, report)
         judged = judge_clips(
             bundle,
             self.dataset,
@@ -218,11 +204,39 @@ class _Run:
             )
         require_classes(judged)
         scores = {
-            "protocol": f"{self.protocol.title}, fold {fold.name} alone",
+            "protocol": self.protocol.title,
+            "fold": fold.name,
             "seeds": 1,
-            "corpora": {name: _for_card(line) for name, line in score_corpora(judged).items()},
+            "corpora": fold_scores(judged),
         }
         return add_scores(bundle, scores), judged
+
+    def train(self, split: Split, place: Path, seed: int, report: Report | None) -> Bundle:
+        """A model of the recipe, or a head; the one that is there, if it is to be gone on with."""
+        if self.resume and place.exists():
+            return self._found(split, place, seed)
+        if isinstance(self.recipe, HeadRecipe):
+            return train_head(self.recipe, self.dataset, split, place, seed=seed)
+        return train_bundle(self.recipe, self.dataset, split, place, seed=seed, report=report)
+
+    def _found(self, split: Split, place: Path, seed: int) -> Bundle:
+        bundle = Bundle.load(place)
+        manifest = bundle.manifest
+        told = self.recipe.as_dict() | {"seed": seed}
+        used = [self.dataset.utterances[index] for index in (*split.train, *split.validation)]
+        heard = marks(one for one in used if one.emotion in manifest.labels)
+        if isinstance(self.recipe, HeadRecipe):
+            told["labels"] = training_labels(self.recipe, used)
+            heard = self.recipe.heard_with(heard)
+        plain = json.loads(json.dumps(told))
+        same = all(manifest.recipe.get(key) == value for key, value in plain.items())
+        if not (same and heard) or set(manifest.heard.split()) != heard:
+            raise DataInvalid(
+                f"the model in {place} was trained by another recipe or on other clips, or does "
+                "not say on which; name a new folder, or take it out",
+                file=str(place),
+            )
+        return bundle
 
     def labels(self, bundle: Bundle) -> Sequence[str]:
         """The labels to score over: where corpora differ in them, those that training has heard."""
@@ -251,8 +265,11 @@ class _Run:
             "speakers_kept_apart": self.protocol.honest,
             "quick": self.quick,
             "parameters": parameters,
+            "minimum_confidence": self.recipe.minimum_confidence,
             "seeds": self.seeds,
         }
+        if self.partial:
+            head["only"] = [fold.name for fold in self.protocol.folds]
         return {
             **metrics_of(judged, head),
             "unreadable": [error.file for error in self.dataset.failures],
@@ -309,7 +326,7 @@ def _speaker_folds(dataset: Dataset, protocol: Protocol) -> int:
 
 
 def _apart(
-    recipe: Recipe,
+    recipe: AnyRecipe,
     dataset: Dataset,
     protocol: Protocol,
     folder: Path,
@@ -337,7 +354,7 @@ def _apart(
     return {"speakers_apart": {name: apart[name] for name in names}}
 
 
-def require_trainable(recipe: Recipe, utterances: Sequence[Utterance], fold: Fold) -> None:
+def require_trainable(recipe: AnyRecipe, utterances: Sequence[Utterance], fold: Fold) -> None:
     """Find out before the first training whether the last one can be done.
 
     Parameters
@@ -362,18 +379,6 @@ def require_trainable(recipe: Recipe, utterances: Sequence[Utterance], fold: Fol
     except DataInvalid as error:
         reasons = "".join(f"; {warning}" for warning in fold.warnings)
         raise DataInvalid(f"fold {fold.name}: {error.message}{reasons}") from error
-
-
-_OF_CARD = (
-    *("classes", "speakers", "clips"),
-    *(name + suffix for suffix in SUFFIX.values() for name in (*MEANS, "recalls")),
-    *(f"uar{suffix}_interval" for suffix in SUFFIX.values()),
-)
-
-
-def _for_card(line: Mapping[str, Any]) -> dict[str, Any]:
-    """What a bundle keeps of its scores; the curves are for the report."""
-    return {name: line[name] for name in _OF_CARD}
 
 
 def run_names(protocol: Protocol, seeds: int, seed: int) -> list[str]:

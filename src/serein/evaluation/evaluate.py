@@ -10,7 +10,7 @@ from typing import Any
 from serein.bundle import Bundle, require_vacant
 from serein.corpora import Fold, Utterance, marks
 from serein.errors import ArgumentInvalid, DataInvalid
-from serein.evaluation.crossvalidation import Robustness
+from serein.evaluation.crossvalidation import Measure, measure_all
 from serein.evaluation.judging import judge_clips
 from serein.evaluation.outcome import metrics_of, prepare_folder, write_folds, write_outcome
 from serein.evaluation.scores import require_classes
@@ -28,7 +28,8 @@ def evaluate(
     dataset: Dataset,
     folder: Path,
     *,
-    robustness: Robustness | None = None,
+    robustness: Measure | None = None,
+    enrolment: Measure | None = None,
 ) -> dict[str, Any]:
     """Judge a dataset with a bundle, and write what came of it.
 
@@ -45,8 +46,8 @@ def evaluate(
     folder
         New or empty; gets ``metrics.json``, ``report.html``, ``folds.json`` and
         ``predictions.parquet``.
-    robustness
-        Measures the bundle on changed sounds, if asked for.
+    robustness, enrolment
+        Measure the bundle on changed sounds, and with profiles of few clips, if asked for.
 
     Returns
     -------
@@ -93,6 +94,7 @@ def evaluate(
         "speakers_kept_apart": title == UNSEEN,
         "quick": False,
         "parameters": manifest.parameters,
+        "minimum_confidence": manifest.minimum_confidence,
         "seeds": 1,
     }
     metrics = {
@@ -101,8 +103,7 @@ def evaluate(
         "unscored": dict(sorted(Counter(left_out_as(one, label_set) for one in unscored).items())),
         "unreadable": [error.file for error in dataset.failures],
     }
-    if robustness is not None:
-        metrics["robustness"] = robustness([(bundle, tested)], dataset)
+    metrics |= measure_all([(bundle, tested)], dataset, robustness=robustness, enrolment=enrolment)
     prepare_folder(folder)
     fold = Fold("all", (), (), tuple(tested))
     metrics["folds"] = [

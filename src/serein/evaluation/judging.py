@@ -11,8 +11,8 @@ import numpy as np
 from serein.bundle import Bundle
 from serein.corpora import Utterance
 from serein.features.spectral import FloatArray
-from serein.recognition import judge
 from serein.training.data import Dataset
+from serein.training.leaderboards import judge_on_both
 
 
 @dataclass(frozen=True)
@@ -57,22 +57,8 @@ def judge_clips(
     fold: str = "",
     seed: int = 0,
 ) -> list[Judged]:
-    """Judge clips on both leaderboards.
-
-    On E a speaker's profile is made of all the speaker's clips among ``indexes``, without their
-    labels and without silent ones; a clip of an unknown speaker is judged as on U.
-    """
-    clips = [dataset.features[index] for index in indexes]
-    unknown = dict(zip(indexes, judge(bundle, clips), strict=True))
-    enrolled = dict(unknown)
-    for group in dataset.by_speaker(indexes).values():
-        # As Recognizer.enroll does: a silent clip tells nothing of a voice.
-        sounding = [index for index in group if not dataset.utterances[index].silent]
-        if not sounding:
-            continue
-        profile = dataset.profile(sounding, model=bundle.fingerprint)
-        found = judge(bundle, [dataset.features[index] for index in group], speaker=profile)
-        enrolled |= dict(zip(group, found, strict=True))
+    """Judge the clips that can be scored, see :func:`judge_on_both`."""
+    judged = judge_on_both(bundle, dataset, indexes)
     classes = {corpus: scored_classes(dataset, labels, corpus) for corpus in dataset.corpora}
     known = bundle.manifest.labels
     return [
@@ -81,10 +67,12 @@ def judge_clips(
             fold,
             seed,
             own := classes[utterance.corpus],
-            restricted(unknown[index].probabilities, known, own),
-            restricted(enrolled[index].probabilities, known, own),
+            restricted(unknown.probabilities, known, own),
+            restricted(enrolled.probabilities, known, own),
         )
-        for index in indexes
+        for index, unknown, enrolled in zip(
+            indexes, judged["unknown"], judged["enrolled"], strict=True
+        )
         if dataset.utterances[index].emotion in classes[dataset.utterances[index].corpus]
     ]
 

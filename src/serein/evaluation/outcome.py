@@ -10,10 +10,12 @@ from typing import Any
 from serein.bundle import require_vacant
 from serein.corpora import Fold, Utterance, folds_as_dict
 from serein.errors import ArgumentInvalid, DataInvalid
+from serein.evaluation.decisions import decisions
 from serein.evaluation.fairness import fairness
 from serein.evaluation.judging import Judged
 from serein.evaluation.predictions import PREDICTIONS_FILE, write_predictions
 from serein.evaluation.scores import (
+    COVERAGE,
     MEANS,
     SUFFIX,
     in_four_classes,
@@ -35,14 +37,15 @@ _OF_FOUR = (
 
 
 def metrics_of(judged: Sequence[Judged], head: Mapping[str, Any]) -> dict[str, Any]:
-    """The contents of ``metrics.json``, but for folds and robustness.
+    """The contents of ``metrics.json``, but for folds and what else was measured.
 
     Parameters
     ----------
     judged
         All judgements, of all corpora, folds and seeds.
     head
-        What stands first: recipe, protocol, and what else holds for the run as a whole.
+        What stands first: recipe, protocol, ``minimum_confidence``, and what else holds for the
+        run as a whole.
     """
     corpora = score_corpora(judged)
     classes = sorted({name for line in corpora.values() for name in line["classes"]})
@@ -53,6 +56,8 @@ def metrics_of(judged: Sequence[Judged], head: Mapping[str, Any]) -> dict[str, A
         **{f"uar{end}_interval": uar_interval(judged, mode) for mode, end in SUFFIX.items()},
         "speakers": len({one.utterance.speaker for one in judged if one.utterance.speaker}),
         "clips": sum(line["clips"] for line in corpora.values()),
+        "coverage": COVERAGE,
+        "decided": decisions(judged, head["minimum_confidence"]),
         "corpora": corpora,
         "groups": fairness(judged),
     }
@@ -65,15 +70,16 @@ def metrics_of(judged: Sequence[Judged], head: Mapping[str, Any]) -> dict[str, A
     return metrics
 
 
-def prepare_folder(folder: Path) -> None:
-    """Make the folder of an outcome, unless it is there and empty.
+def prepare_folder(folder: Path, *, resume: bool = False) -> None:
+    """Make the folder of an outcome, unless it is there and empty, or is to be gone on with.
 
     Raises
     ------
     ArgumentInvalid
         It is taken, or cannot be made.
     """
-    require_vacant(folder)
+    if not resume:
+        require_vacant(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from serein.corpora import RegroupedUtterance
+from serein.corpora import OwnUtterance
 from serein.corpora.table import load_pyarrow
 from serein.errors import DataInvalid
 from serein.evaluation.judging import Judged
@@ -76,7 +76,7 @@ def read_predictions(path: Path) -> list[Judged]:
 
 
 def _judged(row: dict[str, Any]) -> Judged:
-    utterance = RegroupedUtterance(
+    utterance = OwnUtterance(
         **{name: row[name] for name in _OF_UTTERANCE},
         original_emotion=row["emotion"],
         intensity=None,
@@ -86,6 +86,8 @@ def _judged(row: dict[str, Any]) -> Judged:
     shares = dict(row["probabilities"])
     enrolled = dict(row["probabilities_enrolled"])
     classes = tuple(shares)
+    if row["emotion"] not in classes:
+        raise ValueError(f"{row['path']}: {row['emotion']!r} is none of the labels judged")
     return Judged(
         utterance,
         row["fold"],

@@ -35,6 +35,9 @@ FEWEST_CLASSES = 2
 COVERAGES = tuple(round(0.05 * step, 2) for step in range(1, 21))
 """Shares of the clips, the most confident ones, for which the risk is told."""
 
+COVERAGE = 0.7
+"""The share of the clips, the most confident ones, whose accuracy is told as one number."""
+
 FOUR_CLASSES: Mapping[str, tuple[str, ...]] = {
     "angry": ("angry",),
     "happy": ("happy",),
@@ -45,7 +48,10 @@ FOUR_CLASSES: Mapping[str, tuple[str, ...]] = {
 
 # The suffix of each leaderboard's values.
 SUFFIX: Mapping[Mode, str] = {"unknown": "", "enrolled": "_enrolled"}
-MEANS: tuple[str, ...] = ("uar", "wa", "macro_f1", "ece")
+MEANS: tuple[str, ...] = (
+    *("uar", "wa", "macro_f1", "ece"),
+    *("accuracy_at_coverage", "gain_at_coverage"),
+)
 """The scores of which a mean over corpora, seeds or folds is told."""
 
 
@@ -184,10 +190,12 @@ def score(judged: Sequence[Judged]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``classes``, ``speakers``, ``clips``; ``uar``, ``wa``, ``macro_f1`` and ``ece`` on
-        leaderboard U and the same with ``_enrolled`` on E; for both the 95 % interval of the UAR
-        over speakers, ``recalls``, ``precisions``, ``confusion`` (rows are true classes),
-        ``reliability`` and ``risk``; ``listeners`` where there are votes.
+        ``classes``, ``speakers``, ``clips``; ``uar``, ``wa``, ``macro_f1``, ``ece``,
+        ``accuracy_at_coverage`` (of the most confident clips, so large a share of all as
+        :data:`COVERAGE` says) and ``gain_at_coverage`` (that less ``wa``) on leaderboard U and
+        the same with ``_enrolled`` on E; for both the 95 % interval of the UAR over speakers,
+        ``recalls``, ``precisions``, ``confusion`` (rows are true classes), ``reliability`` and
+        ``risk``; ``listeners`` where there are votes.
     """
     seeds = sorted({one.seed for one in judged})
     runs = [_score_seed([one for one in judged if one.seed == seed]) for seed in seeds]
@@ -220,11 +228,15 @@ def _score_mode(answers: Answers, mode: Mode) -> dict[str, Any]:
     truth, predicted, count = answers.truth, answers.predicted(mode), len(answers.classes)
     probabilities = answers.probabilities[mode]
     risks = risk_at_coverage(truth, probabilities, np.array(COVERAGES))
+    accuracy = weighted_accuracy(truth, predicted)
+    surest = 1 - float(risks[COVERAGES.index(COVERAGE)])
     return {
         "uar": unweighted_average_recall(truth, predicted, count),
-        "wa": weighted_accuracy(truth, predicted),
+        "wa": accuracy,
         "macro_f1": macro_f1(truth, predicted, count),
         "ece": expected_calibration_error(truth, probabilities),
+        "accuracy_at_coverage": surest,
+        "gain_at_coverage": surest - accuracy,
         "recalls": _named(answers.classes, recall_per_class(truth, predicted, count)),
         "precisions": _named(answers.classes, precision_per_class(truth, predicted, count)),
         "confusion": confusion_matrix(truth, predicted, count).tolist(),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from serein.bundle import MODES
-from serein.evaluation.report import charts, curves, words
+from serein.evaluation.report import charts, curves, profiles, words
 from serein.evaluation.report.marks import LETTER, Dot, Row
 from serein.evaluation.report.numbers import some
 from serein.evaluation.scores import SUFFIX
@@ -19,7 +19,7 @@ _NO_DEGREES = ("room", "telephone")  # families of things that are no more or le
 def contents(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """All that the template of a report shows, by name."""
     lines = metrics["corpora"].values()
-    outcome = metrics.get("robustness")
+    outcome, enrolment = metrics.get("robustness"), metrics.get("enrolment")
     found: dict[str, Any] = {
         "metrics": metrics,
         "modes": [(mode, SUFFIX[mode]) for mode in MODES],
@@ -39,7 +39,7 @@ def contents(metrics: Mapping[str, Any]) -> dict[str, Any]:
             label="UAR of each corpus in per cent",
         ),
         "corpora": [
-            _corpus(number, name, line)
+            _corpus(number, name, line, metrics["decided"])
             for number, (name, line) in enumerate(metrics["corpora"].items())
         ],
         "four": _four(metrics),
@@ -51,6 +51,7 @@ def contents(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "groups": [
             _group(kind, metrics["groups"][kind]) for kind in _GROUPS if kind in metrics["groups"]
         ],
+        "profiles": profiles.section(enrolment) if enrolment else None,
         "wild": _wild(outcome) if outcome else None,
         "folds": _folds(metrics),
         "unreadable": [_tail(str(path)) for path in metrics.get("unreadable", ())],
@@ -60,6 +61,7 @@ def contents(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "mistakes": "What is taken for what",
         "certainty": "How sure it is",
         "groups": "For whom" if found["groups"] else "",
+        "profiles": "Knowing the voice" if found["profiles"] else "",
         "wild": "In the wild" if found["wild"] else "",
         "folds": "How it was tested",
         "reading": "How to read this",
@@ -87,13 +89,23 @@ def _row(name: str, line: Mapping[str, Any], chance: float | None = None) -> Row
     )
 
 
-def _corpus(number: int, name: str, line: Mapping[str, Any]) -> dict[str, Any]:
+def _corpus(
+    number: int, name: str, line: Mapping[str, Any], decided: Mapping[str, Any]
+) -> dict[str, Any]:
+    least = decided["minimum_confidence"]
     return {
         "name": name,
         "line": line,
         "chance": words.guessing([line]),
         "mistakes": words.mistakes(line),
-        "sureness": [(mode, words.sureness(line, SUFFIX[mode])) for mode in MODES],
+        "sureness": [
+            (
+                mode,
+                f"{words.sureness(line, end)} "
+                f"{words.decided(decided['corpora'][name], end, least)}",
+            )
+            for mode, end in SUFFIX.items()
+        ],
         "reliability": [
             (
                 mode,

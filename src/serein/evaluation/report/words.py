@@ -17,6 +17,7 @@ from serein.evaluation.report.numbers import (
     some,
     whole,
 )
+from serein.evaluation.scores import COVERAGE
 
 SMALL_LOSS = 0.03
 """A loss of UAR below this is called harmless."""
@@ -145,6 +146,12 @@ def summary(metrics: Mapping[str, Any]) -> list[str]:
     else:
         more.append(
             f"To know a speaker's voice from other clips is no help: then it is {enrolled} of 100."
+        )
+    sure = metrics["decided"]
+    if sure["accuracy"] is not None:
+        more.append(
+            f'Its answer may be "not sure": it decides on {whole(sure["share"])} of 100 clips, and '
+            f"of these it judges {whole(sure['accuracy'])} of 100 right."
         )
     return [*found, " ".join(more)]
 
@@ -276,9 +283,23 @@ def sureness(line: Mapping[str, Any], suffix: str) -> str:
         judged = f"It is now too sure, now too modest, on average by {off} points"
     curve = line[f"risk{suffix}"]
     half, everything = whole(at(curve, 0.5)), whole(at(curve, 1.0))
+    surest, gain = line[f"accuracy_at_coverage{suffix}"], line[f"gain_at_coverage{suffix}"]
     return (
         f"{judged}. Of the half of the clips it is surest of, {half} of 100 are judged wrong; of "
-        f"all clips, {everything}."
+        f"all clips, {everything}. Of the surest {whole(COVERAGE)} of 100 clips "
+        f"{per_cent(surest)} % are judged right, {points(gain)} points."
+    )
+
+
+def decided(line: Mapping[str, Any], suffix: str, minimum_confidence: float) -> str:
+    """How many clips it decides, and how often that is right."""
+    share, accuracy = line[f"share{suffix}"], line[f"accuracy{suffix}"]
+    level = f"where it is {whole(minimum_confidence)} % sure"
+    if accuracy is None:
+        return f"It decides {level}: nowhere."
+    return (
+        f"It decides {level}: on {whole(share)} of 100 clips, and is right in "
+        f"{per_cent(accuracy)} % of these."
     )
 
 
