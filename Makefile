@@ -10,7 +10,7 @@ CORE := $(VENV)/.stamp-core
 FULL := $(VENV)/.stamp-full
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench model clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: $(FULL) ## Check style, formatting and types
 bench: $(FULL) ## Measure cold start, prediction, and the features of the corpora
 	$(BIN)/python benchmarks/predict.py
 	$(BIN)/python benchmarks/features.py
+
+model: $(FULL) ## Train and score the packaged models anew (hours): corpora in SEREIN_CORPORA
+	$(BIN)/python scripts/make_model.py $(or $(SEREIN_CORPORA),../shared/corpora) build/model
 
 clean: ## Remove caches and builds; the environment stays
 	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -55,8 +55,9 @@ def test_page_on_own_data_runs(
             for place, speaker in enumerate(("anna", "bert", "carla"), start=3):
                 file = f"my-speakers/{speaker}/{emotion}/{number:02d}.wav"
                 _speak(tmp_path / file, emotion, number + 10 * place)
-    (table,) = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
-    (tmp_path / "my-table.csv").write_text(table, encoding="utf-8")
+    tables = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
+    for name, table in zip(("my-table.csv", "my-calls.csv"), tables, strict=True):
+        (tmp_path / name).write_text(table, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     commands = [
         line.removeprefix("$ ")

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "serein"
 # From the ground up. A room is a module or a package right below `serein`; "" is serein/__init__.py
 # itself, which opens the doors to recognition and knows nothing above it.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "labels", "results", "metrics", "options"),
+    ("errors", "labels", "explanation", "results", "metrics", "options"),
     ("audio",),
     ("features",),
     ("bundle",),
@@ -29,7 +29,7 @@ NEIGHBOURS: dict[str, set[str]] = {
     "labels": {"errors"},
     "metrics": {"errors", "labels"},
     "options": {"errors"},
-    "results": {"errors", "labels"},
+    "results": {"errors", "explanation", "labels"},
     "cli": {"server"},
     "__main__": {"cli"},
 }

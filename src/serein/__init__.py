@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from serein.errors import SereinError
+    from serein.explanation import Explanation
     from serein.labels import LABELS, VIEWS
     from serein.recognition.recognizer import Recognizer, load
     from serein.recognition.speaker import SpeakerProfile
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "LABELS": "serein.labels",
     "VIEWS": "serein.labels",
+    "Explanation": "serein.explanation",
     "InputWarning": "serein.results",
     "LabelView": "serein.results",
     "Prediction": "serein.results",
@@ -38,6 +40,7 @@ _HOMES = {
 __all__ = [
     "LABELS",
     "VIEWS",
+    "Explanation",
     "InputWarning",
     "LabelView",
     "Prediction",

@@ -23,7 +23,7 @@ from serein.corpora.splits import (
     folds_from_dict,
     split_validation,
 )
-from serein.corpora.table import RegroupedUtterance, Utterance, UtteranceTable
+from serein.corpora.table import OwnUtterance, RegroupedUtterance, Utterance, UtteranceTable
 
 __all__ = [
     "CORPORA",
@@ -32,6 +32,7 @@ __all__ = [
     "Corpus",
     "Fold",
     "Missing",
+    "OwnUtterance",
     "Protocol",
     "RegroupedUtterance",
     "ScanReport",

@@ -113,6 +113,14 @@ class RegroupedUtterance(Utterance):
 
 
 @dataclass(frozen=True)
+class OwnUtterance(Utterance):
+    """A clip whose emotion is what its corpus calls it, in small letters, canonical or not."""
+
+    def _labels(self) -> tuple[str, ...]:
+        return (self.original_emotion.strip().lower(),)
+
+
+@dataclass(frozen=True)
 class UtteranceTable:
     """The utterances of one corpus and the folder that their paths are relative to.
 

@@ -67,7 +67,8 @@ def _open(root: Path, paths: Sequence[PurePosixPath]) -> Reading:
         raise DataInvalid(
             f"{root}: no folder is named by an emotion that is known; found {', '.join(found[:8])}"
             f"{' and more' if len(found) > 8 else ''}. The layout is [SPLIT/][SPEAKER/]EMOTION/"
-            f"file.wav, such as {' or '.join(_LAYOUT)}; known words are {known_emotions()}",
+            f"file.wav, such as {' or '.join(_LAYOUT)}; known words are {known_emotions()}. "
+            "Labels of one's own go into a table (csv)",
             file=str(root),
         )
     return Reading(parse)
