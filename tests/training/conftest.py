@@ -13,7 +13,7 @@ from serein.training.train import train_bundle
 from tests.training import synthetic
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
     """Results to the last digit, and no quarrel over the machine's cores."""
     import torch
