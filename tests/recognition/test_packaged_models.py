@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import serein
-from serein.bundle import DEFAULT_BUNDLE, available_bundles
+from serein.bundle import DEFAULT_BUNDLE, Bundle, available_bundles
 from serein.recognition import Reference
 
 SAMPLES = sorted((Path(serein.__file__).parent / "samples").glob("*.flac"))
@@ -57,3 +57,8 @@ def test_a_batch_of_clips_is_judged_as_its_clips_alone(name: str) -> None:
             assert together.attention[row].shape == alone.attention[0].shape
             np.testing.assert_allclose(together.attention[row], alone.attention[0], atol=1e-5)
             assert together.attention[row].sum() == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", [DEFAULT_BUNDLE, "open"])
+def test_our_own_models_know_what_is_usual(name: str) -> None:
+    assert set(Bundle.load(name).manifest.prosody) == {"female", "male"}
