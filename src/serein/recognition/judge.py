@@ -82,13 +82,22 @@ def judge(
     return judgements
 
 
-def clip_statistics(bundle: Bundle, clips: Sequence[Features]) -> list[ClipStatistics]:
-    """What a speaker profile for a model takes from each clip."""
+def clip_statistics(
+    bundle: Bundle, clips: Sequence[Features], *, judged: Sequence[Judgement] | None = None
+) -> list[ClipStatistics]:
+    """What a speaker profile for a model takes from each clip.
+
+    Parameters
+    ----------
+    judged
+        The judgements of the clips as those of an unknown speaker, where they are there already.
+    """
     if not bundle.describes:
         return [ClipStatistics.of(clip) for clip in clips]
+    judgements = judge(bundle, clips) if judged is None else judged
     return [
         ClipStatistics.of_description(judgement.description, clip.level)
-        for judgement, clip in zip(judge(bundle, clips), clips, strict=True)
+        for judgement, clip in zip(judgements, clips, strict=True)
         if judgement.description is not None
     ]
 

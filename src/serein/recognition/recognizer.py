@@ -21,7 +21,7 @@ from serein.labels import SEXES, judged_sex, regroup
 from serein.recognition.attention import Stretch
 from serein.recognition.explain import explain_judgement
 from serein.recognition.judge import Judgement, clip_statistics, judge, make_profile
-from serein.recognition.speaker import SpeakerProfile
+from serein.recognition.speaker import ClipStatistics, SpeakerProfile
 from serein.results import InputWarning, Prediction, most_probable
 
 POOLED_FROM = 30.0  # seconds: longer recordings are judged in pieces
@@ -189,19 +189,17 @@ class Recognizer:
             If a source is no sound that can be judged.
         """
         _refuse_single(sources, "enroll")
-        clips: list[Features] = []
+        bundle = self.bundle
+        voices: list[ClipStatistics] = []
         prosody: list[Prosody] = []
         for source in sources:
             heard = self._hear(source)
-            if self._fit_for_profile(heard):
-                clips.extend(heard.pieces)
+            judged = judge(bundle, heard.pieces) if bundle.tells_speech else None
+            found = _warnings(heard, _speech(heard, judged or ()))
+            if not any(warning.code in UNDECIDABLE for warning in found):
+                voices += clip_statistics(bundle, heard.pieces, judged=judged)
                 prosody.append(heard.measure())
-        return make_profile(self.bundle, clip_statistics(self.bundle, clips), prosody=prosody)
-
-    def _fit_for_profile(self, heard: _Heard) -> bool:
-        judgements = judge(self.bundle, heard.pieces) if self.bundle.tells_speech else ()
-        found = _warnings(heard, _speech(heard, judgements))
-        return not any(warning.code in UNDECIDABLE for warning in found)
+        return make_profile(bundle, voices, prosody=prosody)
 
     def embed(self, source: Source) -> FloatArray:
         """The model's embedding of a clip, float32, shape (dimensions,).
