@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import soundfile
 import soxr
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 import serein.audio.readers
 from serein.audio import Limits, Recording, decode
+from serein.audio.decode import Mixer, Sound, open_sound
 from serein.errors import (
     ArgumentInvalid,
     AudioError,
@@ -449,3 +451,110 @@ def test_full_scale_of_every_format(subtype: str) -> None:
     samples[100:110] = 0.9
     samples[200:210] = 0.0
     assert listen(encoded(samples, subtype=subtype)).clipped_share == 0.0
+
+
+# --- block by block ---------------------------------------------------------------------------
+
+
+def blocks_of(sound: Sound) -> npt.NDArray[np.float32]:
+    return np.concatenate([np.zeros(0, dtype=np.float32), *sound.mono()])
+
+
+@pytest.mark.parametrize("suffix", ["WAV", "FLAC", "MP3", "OGG"])
+def test_sound_is_read_as_often_as_wanted(suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = encoded(np.stack([voice(), 0.2 * voice()], axis=1), format=suffix)
+    expected = listen(content)
+    monkeypatch.setattr(serein.audio.readers, "BLOCK_SAMPLES", 2 * 1_237)
+    with open_sound(content) as sound:
+        assert not sound.out_of_phase
+        for _ in range(3):
+            assert np.array_equal(blocks_of(sound), expected.samples)
+            assert sound.duration == expected.duration
+            assert sound.mixer.clipped_share == expected.clipped_share
+
+
+@pytest.mark.parametrize("container", ["webm", "matroska"])
+def test_media_are_read_as_often_as_wanted(tmp_path: Path, container: str) -> None:
+    path = media(tmp_path / "sound.bin", container, "libopus", video=None)
+    with open_sound(path) as sound:
+        first, second = blocks_of(sound), blocks_of(sound)
+    assert np.array_equal(first, second)
+    assert len(first) / 48_000 == pytest.approx(1.0, abs=0.07)
+
+
+@pytest.mark.parametrize("suffix", ["WAV", "FLAC", "MP3"])
+def test_file_cut_short_is_read_again_as_far_as_it_goes(suffix: str) -> None:
+    content = encoded(voice(3.0), format=suffix)
+    with open_sound(content[: len(content) // 2]) as sound:
+        first, second = blocks_of(sound), blocks_of(sound)
+        assert sound.duration == len(first) / RATE
+    assert len(first) > 0.5 * RATE
+    assert np.array_equal(first, second)
+
+
+def test_channels_that_cancel_are_known_once_all_was_read() -> None:
+    samples = voice()
+    with open_sound((np.stack([-0.5 * samples, samples], axis=1) * 0.9, RATE)) as sound:
+        mean = blocks_of(sound)
+        # Half of one is left: they do not cancel enough.
+        assert not sound.out_of_phase
+        assert np.array_equal(blocks_of(sound), mean)
+    with open_sound((np.stack([-0.9 * samples, samples], axis=1), RATE)) as sound:
+        assert not sound.out_of_phase
+        blocks_of(sound)
+        assert sound.out_of_phase
+        assert np.array_equal(blocks_of(sound), samples)
+
+
+@pytest.mark.parametrize("error", [ValueError, RuntimeError, OSError, soundfile.SoundFileError])
+def test_fault_of_who_reads_is_not_blamed_on_the_sound(clip: Path, error: type[Exception]) -> None:
+    def read() -> None:
+        with open_sound(clip) as sound:
+            next(sound.mono())
+            raise error("ours")
+
+    with pytest.raises(error, match="ours") as caught:
+        read()
+    assert not isinstance(caught.value, AudioError)
+
+
+def test_error_on_the_way_carries_the_name(tmp_path: Path) -> None:
+    samples = voice()
+    samples[9_000] = np.nan
+    path = tmp_path / "nan.wav"
+    path.write_bytes(encoded(samples, subtype="FLOAT"))
+    with open_sound(path) as sound, pytest.raises(NotFinite) as caught:
+        blocks_of(sound)
+    assert caught.value.file == str(path)
+    path.write_bytes(encoded(np.zeros(0)))
+    with open_sound(path) as sound:
+        assert len(blocks_of(sound)) == 0
+        with pytest.raises(EmptyFile, match="no samples") as empty:
+            sound.refuse_nothing(0)
+    assert empty.value.file == str(path)
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=30), st.integers(1, 3))
+def test_mixing_does_not_depend_on_the_blocks(sizes: list[int], channels: int) -> None:
+    generator = np.random.default_rng(sum(sizes))
+    samples = generator.standard_normal((sum(sizes), channels)).astype(np.float32)
+    samples = np.clip(samples, -1.0, 1.0)
+    whole, parts = Mixer(channels), Mixer(channels)
+    expected = whole.mix(samples)
+    found = [parts.mix(block) for block in np.split(samples, np.cumsum(sizes)[:-1])]
+    assert np.array_equal(np.concatenate(found), expected)
+    assert (parts.frames, parts.clipped_share) == (whole.frames, whole.clipped_share)
+    assert parts.energies == pytest.approx(whole.energies, rel=1e-4)
+    assert expected == pytest.approx(samples.mean(axis=1), abs=1e-6)
+
+
+def test_block_that_is_no_sound_is_not_counted() -> None:
+    mixer = Mixer(2)
+    mixer.mix(np.full((10, 2), 0.5, dtype=np.float32))
+    before = (mixer.frames, mixer.energies.tolist(), mixer.clipped_share)
+    for wrong in (np.nan, np.inf, -np.inf, 1e11):
+        block = np.ones((10, 2), dtype=np.float32)
+        block[3, 1] = wrong
+        with pytest.raises(NotFinite):
+            mixer.mix(block)
+    assert (mixer.frames, mixer.energies.tolist(), mixer.clipped_share) == before

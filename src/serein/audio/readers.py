@@ -301,6 +301,17 @@ def _as_block(samples: npt.NDArray[Any]) -> Samples:
             f"An array has at most {_MOST_CHANNELS} channels, not {samples.shape[1]}; its shape is"
             " (n, channels) or (channels, n)."
         )
+    return as_float(samples)
+
+
+def as_float(samples: npt.NDArray[Any]) -> Samples:
+    """Samples of any dtype as float32: integers are scaled by their full scale.
+
+    Raises
+    ------
+    ArgumentInvalid
+        If they are no numbers.
+    """
     if np.issubdtype(samples.dtype, np.floating):
         with np.errstate(over="ignore"):  # what becomes infinite is refused later
             return samples.astype(np.float32, copy=False)

@@ -30,6 +30,8 @@ _NOISE_RANGE = 80.0  # dB
 _QUIETEST_SHARE = 0.10
 _FEWEST_FRAMES = 20
 _LEAST_SNR = -20.0  # dB
+# A long sound would take many times its memory otherwise.
+_FRAMES_AT_ONCE = 256
 _SPECTRUM_SECONDS = 0.032
 
 Levels = npt.NDArray[np.float64]
@@ -164,9 +166,11 @@ def power_spectrum(
     padded = samples if len(samples) >= length else np.pad(samples, (0, length - len(samples)))
     frames = padded[: len(padded) // length * length].reshape(-1, length)
     window = np.hanning(length + 1)[:-1].astype(np.float32)
-    spectra = np.fft.rfft(frames * window)
-    power: Levels = np.einsum("ij,ij->j", spectra.real, spectra.real).astype(np.float64)
-    power += np.einsum("ij,ij->j", spectra.imag, spectra.imag)
+    power: Levels = np.zeros(length // 2 + 1)
+    for first in range(0, len(frames), _FRAMES_AT_ONCE):
+        spectra = np.fft.rfft(frames[first : first + _FRAMES_AT_ONCE] * window)
+        power += np.einsum("ij,ij->j", spectra.real, spectra.real)
+        power += np.einsum("ij,ij->j", spectra.imag, spectra.imag)
     frequencies = np.arange(length // 2 + 1, dtype=np.float64) * (sampling_rate / length)
     return frequencies, power
 

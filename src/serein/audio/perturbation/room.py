@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from serein.audio.decode import Limits, resample_blocks
+from serein.audio.decode import Limits
 from serein.audio.readers import open_reader
+from serein.audio.resample import resample_blocks
 from serein.audio.signal import active_level
 from serein.audio.sources import Samples, Source, boundary, source_name
 from serein.errors import ArgumentInvalid, EmptyFile
