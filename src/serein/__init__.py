@@ -1,10 +1,13 @@
-"""Serein hears speech and says which emotion is in it, how sure it is, and what to doubt.
+"""Serein hears speech and says which emotion is in it, when, how sure it is, and what to doubt.
 
 >>> import serein
 >>> recognizer = serein.load()
 >>> result = recognizer.predict("clip.wav")  # doctest: +SKIP
 >>> result.label, result.confidence  # doctest: +SKIP
 ('angry', 0.81)
+>>> for segment in recognizer.timeline("meeting.mp3").segments:  # doctest: +SKIP
+...     print(segment.start, segment.end, segment.label)
+0.9 4.25 neutral
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from serein.labels import LABELS, VIEWS
     from serein.recognition.recognizer import Recognizer, load
     from serein.recognition.speaker import SpeakerProfile
+    from serein.recognition.timeline.results import Timeline, Window
+    from serein.recognition.timeline.stream import Stream
+    from serein.recognition.timeline.turns import Turn, read_turns
     from serein.results import InputWarning, LabelView, Prediction
 
 __version__ = "0.1.0"
@@ -34,7 +40,12 @@ _HOMES = {
     "Recognizer": "serein.recognition.recognizer",
     "SereinError": "serein.errors",
     "SpeakerProfile": "serein.recognition.speaker",
+    "Stream": "serein.recognition.timeline.stream",
+    "Timeline": "serein.recognition.timeline.results",
+    "Turn": "serein.recognition.timeline.turns",
+    "Window": "serein.recognition.timeline.results",
     "load": "serein.recognition.recognizer",
+    "read_turns": "serein.recognition.timeline.turns",
 }
 
 __all__ = [
@@ -47,7 +58,12 @@ __all__ = [
     "Recognizer",
     "SereinError",
     "SpeakerProfile",
+    "Stream",
+    "Timeline",
+    "Turn",
+    "Window",
     "load",
+    "read_turns",
 ]
 
 

@@ -32,8 +32,8 @@ class InputWarning:
         return {"code": self.code, "message": self.message}
 
 
-class _Portable:
-    """Read-only mappings cannot be pickled: they travel as plain ones and are made anew."""
+class Portable:
+    """Base of results: read-only mappings cannot be pickled, so they travel as plain ones."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -48,7 +48,7 @@ class _Portable:
 
 
 @dataclass(frozen=True)
-class LabelView(_Portable):
+class LabelView(Portable):
     """A judgement regrouped into another set of classes.
 
     Attributes
@@ -82,7 +82,7 @@ class LabelView(_Portable):
 
 
 @dataclass(frozen=True)
-class Prediction(_Portable):
+class Prediction(Portable):
     """The judgement of one clip.
 
     Attributes

@@ -16,7 +16,7 @@ from serein.explanation import Attention
 from serein.features.prosody import MEASURES
 from serein.recognition.attention import PROMINENT
 from serein.recognition.explain import CLEAR_SEX, WORDS
-from serein.recognition.recognizer import PIECE, POOLED_FROM
+from serein.recognition.hearing import PIECE, POOLED_FROM
 from serein.training.prosody import CLIPS_A_SEX
 from tests.cli.conftest import COMMAND, Run, environment
 

@@ -58,7 +58,7 @@ class _Clips:
         self.failed = 0
 
     def __iter__(self) -> Iterator[str | bytes]:
-        from serein.recognition.recognizer import UNDECIDABLE
+        from serein.recognition.hearing import UNDECIDABLE
 
         for file in self._files:
             source = lasting_source_of(file, self._recognizer.limits)

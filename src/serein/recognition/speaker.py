@@ -16,6 +16,7 @@ from serein.explanation import Prosody
 from serein.features import Features
 from serein.features.prosody import ProsodyReference
 from serein.features.spectral import FloatArray
+from serein.writing import written_whole
 
 FORMAT = "serein-speaker-profile"
 FORMAT_VERSION = 1
@@ -126,14 +127,8 @@ class SpeakerProfile:
         ArgumentInvalid
             If nothing can be written there.
         """
-        try:
-            Path(path).write_text(json.dumps(self.as_dict()) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise ArgumentInvalid(
-                f"the speaker profile cannot be written to {path} ({error.strerror or error}); "
-                "name a file in a folder that is there",
-                file=str(path),
-            ) from error
+        with written_whole(path) as part:
+            part.write_text(json.dumps(self.as_dict()) + "\n", encoding="utf-8")
 
     def as_dict(self) -> dict[str, Any]:
         """The profile as plain values."""

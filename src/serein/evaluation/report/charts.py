@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from serein.bundle import Mode
+from serein.drawing import shortened
 from serein.evaluation.report.marks import (
     COLOUR,
     LETTER,
@@ -19,7 +20,7 @@ from serein.evaluation.report.marks import (
     rows_axis,
 )
 from serein.evaluation.report.numbers import per_cent, points, whole
-from serein.evaluation.report.svg import CARD, ENROLLED, INK, MUTED, UNKNOWN, draw, shortened, tip
+from serein.evaluation.report.svg import CARD, ENROLLED, INK, MUTED, UNKNOWN, draw, tip
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from serein.bundle import Mode
+from serein.drawing import shortened
 from serein.evaluation.report.marks import (
     COLOUR,
     FIFTHS,
@@ -28,7 +29,6 @@ from serein.evaluation.report.svg import (
     SOFT,
     UNKNOWN,
     draw,
-    shortened,
     tip,
 )
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from serein.bundle import MODES
+from serein.drawing import shortened
 from serein.evaluation.report import charts, versus, words
 from serein.evaluation.report.marks import Dot, Row
-from serein.evaluation.report.svg import shortened
 from serein.evaluation.scores import SUFFIX
 
 

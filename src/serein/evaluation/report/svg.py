@@ -8,14 +8,12 @@ dark.
 from __future__ import annotations
 
 import io
-import logging
 import re
-import unicodedata
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
+
+from serein.drawing import fontless, readable, rounded, settings
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -46,15 +44,9 @@ _VARIABLES = {
 FONT = 12.0
 """Size of the text in a figure; one unit is a pixel where the figure is drawn at its own size."""
 
-LONGEST_NAME = 40
-"""Letters of a name in a figure; a longer one loses its middle."""
-
 _TIP = "tip "
 _STYLE = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib; only measures, the page's own is shown
     "font.size": FONT,
-    "svg.fonttype": "none",
-    "text.parse_math": False,
     "text.color": INK,
     "axes.labelcolor": MUTED,
     "axes.edgecolor": LINE,
@@ -89,11 +81,10 @@ def draw(
     label
         What a person who cannot see the figure is told.
     """
-    from matplotlib import style
     from matplotlib.figure import Figure
 
     sink = io.StringIO()
-    with _silence(), style.context(["default", {**_STYLE, "svg.hashsalt": name}]):
+    with settings({**_STYLE, "svg.hashsalt": name}):
         figure = Figure(figsize=(width / 72, height / 72), dpi=72)
         paint(figure)
         figure.savefig(sink, format="svg", metadata={"Date": None})
@@ -103,34 +94,6 @@ def draw(
 def tip(artist: Artist, text: str) -> None:
     """Show a text where the mouse rests on a part of a figure."""
     artist.set_gid(_TIP + readable(text))
-
-
-def readable(text: str) -> str:
-    """A text without what cannot be written: control characters, halves of characters."""
-    return "".join("\ufffd" if unicodedata.category(one)[0] == "C" else one for one in text)
-
-
-def shortened(name: str, longest: int = LONGEST_NAME) -> str:
-    """A name short enough for a figure."""
-    name = readable(name)
-    if len(name) <= longest:
-        return name
-    half = (longest - 1) // 2
-    return f"{name[:half]}…{name[-half:]}"
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """No word of matplotlib about fonts: the page is shown in the reader's own."""
-    logger = logging.getLogger("matplotlib")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def _inline(source: str, width: float, height: float, name: str, label: str) -> str:
@@ -183,7 +146,7 @@ def _tidy(element: ElementTree.Element, ids: dict[str, str]) -> None:
         if key == "style":
             value = _style(value)
         elif key in {"d", "x", "y", "width", "height", "transform"}:
-            value = _rounded(value)
+            value = rounded(value)
         elif key == "href":
             value = "#" + ids[value[1:]]
         element.set(key, re.sub(r"url\(#([^)]+)\)", lambda match: f"url(#{ids[match[1]]})", value))
@@ -193,17 +156,5 @@ def _tidy(element: ElementTree.Element, ids: dict[str, str]) -> None:
 
 def _style(style: str) -> str:
     """A style in the page's colours and font."""
-    style = re.sub(r"font-family:[^;]*;? ?", "", style)
-    # Before matplotlib 3.10 size, weight and family stand in one.
-    style = re.sub(r"font: (?:(\d+) )?([\d.]+px)[^;]*", _weight_and_size, style)
-    return re.sub(r"#[0-9a-f]{6}\b", lambda match: _VARIABLES.get(match[0], match[0]), style)
-
-
-def _weight_and_size(match: re.Match[str]) -> str:
-    return f"font-weight: {match[1] or 400}; font-size: {match[2]}"
-
-
-def _rounded(value: str) -> str:
-    """Numbers to a hundredth of a pixel, and no line breaks."""
-    value = re.sub(r"-?\d+\.\d+", lambda match: f"{round(float(match[0]), 2) + 0.0:g}", value)
-    return " ".join(value.split())
+    found = fontless(style)
+    return re.sub(r"#[0-9a-f]{6}\b", lambda match: _VARIABLES.get(match[0], match[0]), found)

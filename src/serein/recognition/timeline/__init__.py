@@ -1,0 +1,1 @@
+"""Emotion over time: windows, segments, their formats and pictures."""
