@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from serein.audio import microphone
-from serein.audio.microphone import devices, find_device, play, record
+from serein.audio.devices import devices, find_device
+from serein.audio.microphone import Listening, listen, play, record
+from serein.audio.sources import Samples
 from serein.errors import ArgumentInvalid, DependencyMissing, DeviceUnavailable, NotFinite
 from tests.audio.portaudio import BLOCK, FakeSounddevice, Machine
 from tests.audio.sounds import RATE, voice
@@ -175,6 +177,69 @@ def test_interrupted_recording_is_closed(install: Install) -> None:
     with pytest.raises(KeyboardInterrupt):
         record(60.0, listener=press)
     assert fake.streams[-1].closed
+
+
+def until_unplugged(listening: Listening) -> list[Samples]:
+    blocks: list[Samples] = []
+    with pytest.raises(DeviceUnavailable, match="stopped while listening"):
+        blocks.extend(listening)
+    return blocks
+
+
+def test_listen_gives_what_is_heard_until_it_is_unplugged(install: Install) -> None:
+    fake = install(Machine("USB", inputs=1, rate=44_100.0, sound=heard(2.0), dies=True))
+    with listen("usb") as listening:
+        assert (listening.sampling_rate, listening.device.name) == (44_100, "USB")
+        blocks = until_unplugged(listening)
+    assert all(block.dtype == np.float32 and block.ndim == 1 for block in blocks)
+    assert all(0.1 <= len(block) / 44_100 < 0.1 + BLOCK / 44_100 for block in blocks)
+    joined = np.concatenate(blocks)
+    np.testing.assert_array_equal(joined, voice(2.0)[: len(joined)])
+    assert len(voice(2.0)) - len(joined) < 0.1 * 44_100 + BLOCK
+    assert listening.lost == 0.0
+    assert fake.streams[-1].closed
+
+
+def test_listen_gives_up_a_device_that_says_nothing(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(microphone, "_PATIENCE", 0.1)
+    install(Machine("USB", inputs=1, sound=heard(0.3), hangs=True))
+    with listen() as listening:
+        assert len(until_unplugged(listening)) == 2  # and what is no whole block
+
+
+def test_listen_is_refused_as_record_is(install: Install) -> None:
+    install(Machine("USB", inputs=1, busy=True), Machine("Other", inputs=1))
+    for arguments, message in [
+        ({"device": "usb"}, "it is busy"),
+        ({"device": "Bluetooth"}, "there are 0 'USB', 1 'Other'"),
+        ({"device": 1, "sampling_rate": 8_000}, "its own sampling rate is 16000 Hz"),
+    ]:
+        with pytest.raises(DeviceUnavailable, match=message), listen(**arguments):  # type: ignore[arg-type]
+            pass
+
+
+def test_who_listens_too_late_loses_the_oldest(install: Install) -> None:
+    """The device was unplugged before anybody asked for what it had heard."""
+    sound = heard(9.0)
+    fake = install(Machine("USB", inputs=1, sound=sound, dies=True))
+    with listen() as listening:
+        fake.streams[-1]._thread.join(10)
+        kept = np.concatenate(until_unplugged(listening))
+    assert len(kept) <= 5.0 * RATE
+    whole = len(sound) // BLOCK * BLOCK
+    begin = round(listening.lost * RATE)
+    assert 0 <= 5.0 * RATE - (whole - begin) < BLOCK
+    np.testing.assert_array_equal(kept, sound[begin : begin + len(kept), 0])
+
+
+def test_listen_takes_the_louder_of_channels_that_cancel(install: Install) -> None:
+    stereo = heard(1.0, channels=2) * np.array([1.0, -1.0], np.float32)
+    install(Machine("Line in", inputs=2, mixes=False, sound=stereo, dies=True))
+    with listen() as listening:
+        joined = np.concatenate(until_unplugged(listening))
+    np.testing.assert_array_equal(joined, stereo[: len(joined), 0])
 
 
 def test_samples_that_are_no_sound(install: Install) -> None:

@@ -122,8 +122,13 @@ def test_file_that_fails(run: Run, bundle: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "say with --once how many seconds"),
-        (["--file", "x.wav"], "say with --once how many seconds"),
+        (["--no-play"], "leave out --no-play"),
+        (["--file", "x.wav", "--device", "0"], "leave out --device"),
+        (["--device", "Bluetooth"], "there are 0 'USB Headset'"),
+        (["--window", "0.1"], "a window has 0.5 to 30 s, not 0.1"),
+        (["--hop", "4"], "up to the window's 3 s"),
+        (["--once", "1", "--hop", "1"], "leave out --window and --hop"),
+        (["--once", "1", "--window", "1"], "leave out --window and --hop"),
         (["--once", "0.4"], "0.5 to 60 s, not 0.4"),
         (["--once", "61"], "0.5 to 60 s, not 61"),
         (["--once", "nan"], "0.5 to 60 s, not nan"),
@@ -141,19 +146,22 @@ def test_wrong_usage(
     assert (ended.status, ended.out) == (2, "")
     assert message in ended.err
     assert "speak now" not in ended.err
+    assert "heard" not in ended.err
 
 
 def test_without_a_microphone(
     run: Run, bundle: Path, monkeypatch: pytest.MonkeyPatch, clips: list[Path]
 ) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", FakeSounddevice())
-    ended = run("live", "--once", "1", "--model", bundle)
-    assert (ended.status, ended.out) == (1, "")
-    assert "There is no microphone" in ended.err
+    for once in (["--once", "1"], []):
+        ended = run("live", *once, "--model", bundle)
+        assert (ended.status, ended.out) == (1, "")
+        assert "There is no microphone" in ended.err
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    ended = run("live", "--once", "1", "--model", bundle)
-    assert (ended.status, ended.out) == (1, "")
-    assert 'pip install "serein[microphone]"' in ended.err
+    for once in (["--once", "1"], []):
+        ended = run("live", *once, "--model", bundle)
+        assert (ended.status, ended.out) == (1, "")
+        assert 'pip install "serein[microphone]"' in ended.err
     # A file needs neither.
     assert run("live", "--once", "1", "--file", clips[0], "--model", bundle).status == 0
 
@@ -162,10 +170,12 @@ def test_busy_microphone_lets_nobody_speak(
     run: Run, bundle: Path, machines: tuple[Machine, Machine]
 ) -> None:
     machines[0].busy = True
-    ended = run("live", "--once", "1", "--model", bundle)
-    assert (ended.status, ended.out) == (1, "")
-    assert "it is busy" in ended.err
-    assert "speak now" not in ended.err
+    for once in (["--once", "1"], []):
+        ended = run("live", *once, "--model", bundle)
+        assert (ended.status, ended.out) == (1, "")
+        assert "it is busy" in ended.err
+        assert "speak now" not in ended.err
+        assert "listening" not in ended.err
 
 
 def test_without_a_loudspeaker_it_is_still_judged(

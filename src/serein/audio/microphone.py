@@ -1,4 +1,4 @@
-"""The microphone and the loudspeaker, by way of sounddevice and PortAudio."""
+"""Recording, listening and playing."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 from threading import Event
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from serein.audio.decode import decode
+from serein.audio.devices import Device, Kind, find_device, portaudio
+from serein.audio.feed import Feed
 from serein.audio.sources import Array, Samples
-from serein.errors import ArgumentInvalid, DependencyMissing, DeviceUnavailable
+from serein.errors import ArgumentInvalid, DeviceUnavailable
 
 DURATIONS = (0.5, 60.0)
 """The shortest and the longest recording, in seconds."""
 
+BLOCK = 0.1
+"""Seconds at least in a block of :func:`listen`."""
+
+# Seconds of sound that wait for one who listens and is busy.
+_ROOM = 5.0
 # Seconds without a sign of life after which a device is given up. Headsets without a cable take
 # about two to wake.
 _PATIENCE = 5.0
@@ -28,89 +33,6 @@ _LOOK = 0.1
 # PortAudio's paDeviceUnavailable and paInvalidSampleRate.
 _BUSY = -9985
 _WRONG_RATE = -9997
-
-Kind = Literal["microphone", "loudspeaker"]
-
-
-@dataclass(frozen=True)
-class Device:
-    """A device as PortAudio tells of it; one that does both has inputs and outputs.
-
-    Attributes
-    ----------
-    number
-        What it is chosen by; it may be another after something was plugged in.
-    name
-        As the system calls it.
-    inputs, outputs
-        The most channels that it records and plays; 0 where it does not.
-    sampling_rate
-        Its own, in Hz.
-    """
-
-    number: int
-    name: str
-    inputs: int
-    outputs: int
-    sampling_rate: int
-
-    def does(self, kind: Kind) -> bool:
-        """Whether it is a microphone, or a loudspeaker."""
-        return (self.inputs if kind == "microphone" else self.outputs) > 0
-
-
-def devices() -> tuple[Device, ...]:
-    """All devices that were there when the process first asked, microphones and loudspeakers.
-
-    Raises
-    ------
-    DependencyMissing
-        If sounddevice or PortAudio is not installed.
-    DeviceUnavailable
-        If the system's sound cannot be asked.
-    """
-    library = _portaudio()
-    try:
-        return tuple(_device(told) for told in library.query_devices())
-    except library.PortAudioError as error:
-        raise DeviceUnavailable(f"The sound devices cannot be listed: {error}.") from error
-
-
-def find_device(kind: Kind, device: int | str | None = None) -> Device:
-    """Find a microphone or a loudspeaker.
-
-    Parameters
-    ----------
-    kind
-        ``microphone`` or ``loudspeaker``.
-    device
-        Its number, or a part of its name in any case: of several the one that has just this name,
-        or else the first. The system's default if None.
-
-    Raises
-    ------
-    DeviceUnavailable
-        If there is none, or none of this number or name; the message lists those that there are.
-    DependencyMissing
-        If sounddevice or PortAudio is not installed.
-    """
-    known = [one for one in devices() if one.does(kind)]
-    if not known:
-        raise DeviceUnavailable(
-            f"There is no {kind}: none of the system's devices is one. Plug one in or switch it on."
-        )
-    if device is None:
-        return _default(kind, known)
-    wanted = str(device).strip().lower()
-    for fits in (
-        lambda one: str(one.number) == wanted,
-        lambda one: one.name.lower() == wanted,
-        lambda one: wanted and not wanted.isdecimal() and wanted in one.name.lower(),
-    ):
-        if found := next(filter(fits, known), None):
-            return found
-    listed = ", ".join(f"{one.number} {one.name!r}" for one in known)
-    raise DeviceUnavailable(f"There is no {kind} {str(device)!r}; there are {listed}.")
 
 
 def check_duration(seconds: float) -> None:
@@ -139,7 +61,7 @@ def record(
     seconds
         How long, 0.5 to 60.
     device
-        See :func:`find_device`.
+        See :func:`serein.audio.devices.find_device`.
     sampling_rate
         Hz; the device's own if None.
     listener
@@ -166,19 +88,97 @@ def record(
     found = find_device("microphone", device)
     rate = found.sampling_rate if sampling_rate is None else sampling_rate
     left = wanted = math.ceil(seconds * rate)
-    blocks: SimpleQueue[Samples | None] = SimpleQueue()
-    stop = _portaudio().CallbackStop
+    feed = Feed(room=wanted)
+    stop = portaudio().CallbackStop
 
     def take(block: Samples, frames: int, *_: object) -> None:
         nonlocal left
-        blocks.put(block[:left].copy())
+        feed.put(block[:left])
         left -= frames
         if left <= 0:
             raise stop
 
-    with _running(found, "microphone", rate, take, lambda: blocks.put(None)):
-        taken = _gather(found, blocks, wanted, listener)
-    return decode((taken, rate), sampling_rate=rate).samples, rate
+    blocks: list[Samples] = []
+    with _running(found, "microphone", rate, take, feed.end):
+        while wanted > 0:
+            block = _take(feed, found, "recording")
+            blocks.append(block)
+            wanted -= len(block)
+            if listener is not None:
+                listener(block.mean(axis=1))
+    return _mono(blocks, rate), rate
+
+
+class Listening:
+    """A microphone that is on: iterate for what it hears, without an end.
+
+    The blocks are float32 (n,), of 0.1 s or little more: the device's own channel, or of one that
+    gives only several their mean, or the loudest where they cancel. What is not fetched within
+    five seconds is lost, the oldest first. Iterating raises :class:`DeviceUnavailable` once the
+    device gives nothing more.
+
+    Attributes
+    ----------
+    device
+        What listens.
+    sampling_rate
+        Hz, of the blocks.
+    """
+
+    def __init__(self, device: Device, sampling_rate: int, feed: Feed) -> None:
+        self.device = device
+        self.sampling_rate = sampling_rate
+        self._feed = feed
+
+    @property
+    def lost(self) -> float:
+        """Seconds of sound that were lost so far, because they were fetched too late."""
+        return self._feed.lost / self.sampling_rate
+
+    def __iter__(self) -> Iterator[Samples]:
+        while True:
+            blocks = [_take(self._feed, self.device, "listening")]
+            while sum(map(len, blocks)) < BLOCK * self.sampling_rate:
+                blocks.append(_take(self._feed, self.device, "listening"))
+            yield _mono(blocks, self.sampling_rate)
+
+
+@contextmanager
+def listen(
+    device: int | str | None = None, *, sampling_rate: int | None = None
+) -> Iterator[Listening]:
+    """Hear a microphone for as long as the block runs.
+
+    Parameters
+    ----------
+    device
+        See :func:`serein.audio.devices.find_device`.
+    sampling_rate
+        Hz; the device's own if None.
+
+    Raises
+    ------
+    DeviceUnavailable
+        If there is no such device, it is busy or refuses the rate, or, while it is iterated over,
+        was unplugged.
+    DependencyMissing
+        If sounddevice or PortAudio is not installed.
+
+    Examples
+    --------
+    >>> with listen() as heard:  # doctest: +SKIP
+    ...     for block in heard:
+    ...         print(f"{abs(block).max():.3f}")
+    """
+    found = find_device("microphone", device)
+    rate = found.sampling_rate if sampling_rate is None else sampling_rate
+    feed = Feed(room=round(_ROOM * rate))
+
+    def take(block: Samples, *_: object) -> None:
+        feed.put(block)
+
+    with _running(found, "microphone", rate, take, feed.end):
+        yield Listening(found, rate, feed)
 
 
 def play(samples: Any, sampling_rate: int, *, device: int | str | None = None) -> None:
@@ -191,7 +191,7 @@ def play(samples: Any, sampling_rate: int, *, device: int | str | None = None) -
     sampling_rate
         Hz.
     device
-        See :func:`find_device`.
+        See :func:`serein.audio.devices.find_device`.
 
     Raises
     ------
@@ -207,7 +207,7 @@ def play(samples: Any, sampling_rate: int, *, device: int | str | None = None) -
     sound = decode((samples, sampling_rate), sampling_rate=rate).samples
     given = 0
     finished = Event()
-    stop = _portaudio().CallbackStop
+    stop = portaudio().CallbackStop
 
     def give(block: Samples, frames: int, *_: object) -> None:
         nonlocal given
@@ -226,26 +226,15 @@ def play(samples: Any, sampling_rate: int, *, device: int | str | None = None) -
         raise _gone(found, "playing")
 
 
-def _gather(
-    device: Device,
-    blocks: SimpleQueue[Samples | None],
-    frames: int,
-    listener: Callable[[Samples], None] | None,
-) -> Samples:
-    """Wait for so many frames, which the device gives in a thread of its own."""
-    taken: list[Samples] = []
-    while frames > 0:
-        try:
-            block = blocks.get(timeout=_PATIENCE)
-        except Empty:
-            block = None
-        if block is None:
-            raise _gone(device, "recording")
-        taken.append(block)
-        frames -= len(block)
-        if listener is not None:
-            listener(block.mean(axis=1))
-    return np.concatenate(taken)
+def _take(feed: Feed, device: Device, doing: str) -> Samples:
+    block = feed.take(_PATIENCE)
+    if block is None:
+        raise _gone(device, doing)
+    return block
+
+
+def _mono(blocks: list[Samples], rate: int) -> Samples:
+    return decode((np.concatenate(blocks), rate), sampling_rate=rate).samples
 
 
 @contextmanager
@@ -257,7 +246,7 @@ def _running(
     finished: Callable[[], None],
 ) -> Iterator[None]:
     """A stream that runs while the block does, and ends at once with it, by Ctrl-C as well."""
-    library = _portaudio()
+    library = portaudio()
     try:
         stream = _open(library, device, kind, rate, callback=callback, finished_callback=finished)
         try:
@@ -305,43 +294,3 @@ def _gone(device: Device, doing: str) -> DeviceUnavailable:
     return DeviceUnavailable(
         f"{device.name!r} stopped while {doing}. Look whether it is still plugged in and try again."
     )
-
-
-def _default(kind: Kind, known: list[Device]) -> Device:
-    library = _portaudio()
-    side = "input" if kind == "microphone" else "output"
-    try:
-        return _device(library.query_devices(kind=side))
-    except (library.PortAudioError, ValueError):
-        # The system names none.
-        return known[0]
-
-
-def _device(told: Any) -> Device:
-    return Device(
-        number=int(told["index"]),
-        name=str(told["name"]),
-        inputs=int(told["max_input_channels"]),
-        outputs=int(told["max_output_channels"]),
-        sampling_rate=round(told["default_samplerate"]),
-    )
-
-
-def _portaudio() -> Any:
-    """The module sounddevice, once PortAudio answers."""
-    try:
-        import sounddevice
-    except ImportError as error:
-        raise DependencyMissing(
-            "The microphone and the loudspeaker need sounddevice; install it with:"
-            ' pip install "serein[microphone]"'
-        ) from error
-    except OSError as error:
-        raise DependencyMissing(
-            "sounddevice needs the library PortAudio, which is not installed. On Debian and Ubuntu:"
-            " apt install libportaudio2. On macOS and Windows it comes with: pip install"
-            " --force-reinstall sounddevice"
-        ) from error
-    except Exception as error:  # its own class of errors cannot be imported either
-        raise DeviceUnavailable(f"The system's sound cannot be used: {error}.") from error
-    return sounddevice

@@ -19,7 +19,7 @@ from serein.cli.output import print_json, printable
 from serein.errors import DependencyMissing, DeviceUnavailable, SereinError
 
 if TYPE_CHECKING:
-    from serein.audio.microphone import Kind
+    from serein.audio.devices import Kind
     from serein.bundle import Bundle
 
 # Where Serein runs without having been installed there are no metadata to read these from.
@@ -224,7 +224,7 @@ def _check_devices() -> Iterator[Check]:
     kinds: tuple[Kind, ...] = ("microphone", "loudspeaker")
     for kind in kinds:
         try:
-            from serein.audio.microphone import find_device
+            from serein.audio.devices import find_device
 
             yield Check(kind, "ok", find_device(kind).name)
         except (DependencyMissing, DeviceUnavailable) as error:

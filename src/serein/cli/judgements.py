@@ -12,6 +12,7 @@ from serein.cli.attention import BLOCKS, strip, time_axis
 from serein.cli.console import bar, can_print, console, print_line
 from serein.cli.output import complain, printable
 from serein.cli.predict import Outcomes, quiet_or_progress
+from serein.colours import colours_of
 from serein.errors import SereinError
 from serein.results import InputWarning, LabelView, Prediction, most_probable
 
@@ -25,21 +26,6 @@ NAMED_EACH = 3
 
 NO_SPEECH = "no speech heard"
 """What stands in the place of an emotion where there is no voice."""
-
-_COLOURS = {
-    "angry": "red",
-    "bored": "bright_black",
-    "calm": "cyan",
-    "disgusted": "green",
-    "dislike": "red",
-    "fearful": "magenta",
-    "happy": "yellow",
-    "negative": "red",
-    "neutral": "white",
-    "positive": "green",
-    "sad": "blue",
-    "surprised": "bright_yellow",
-}
 
 
 class WarningSummary:
@@ -115,7 +101,7 @@ class _Printer:
             lines.append(
                 Text.assemble(
                     f"  {name:{width}}  ",
-                    (bar(probability, LONG_BAR, blocks=self._blocks), _colour(name)),
+                    (bar(probability, LONG_BAR, blocks=self._blocks), colour_of(name)),
                     f" {probability:6.1%}",
                 )
             )
@@ -150,7 +136,7 @@ class _Printer:
         """The classes, a bar, the sex, the file's name, what to doubt."""
         view = prediction.view(self._view)
         width = max(map(len, view.probabilities))
-        style = _colour(view.label) if prediction.decided else "dim"
+        style = colour_of(view.label) if prediction.decided else "dim"
         text = Text.assemble(
             (f"{view.label:{width}}", style),
             f" {view.confidence:4.0%} ",
@@ -193,7 +179,7 @@ def _verdict(prediction: Prediction, view: LabelView) -> Text:
     doubt = doubt_of(prediction)
     if doubt is None:
         return Text.assemble(
-            (view.label, f"bold {_colour(view.label)}"), f", {view.confidence:.0%} sure"
+            (view.label, f"bold {colour_of(view.label)}"), f", {view.confidence:.0%} sure"
         )
     likely = f"most likely {view.label} ({view.confidence:.0%})"
     if doubt == NO_SPEECH:
@@ -208,8 +194,9 @@ def _sex(prediction: Prediction) -> list[str]:
     return [f"{name} {probability:4.0%}"]
 
 
-def _colour(name: str) -> str:
-    return _COLOURS.get(name.rpartition("_")[2], "cyan")
+def colour_of(name: str) -> str:
+    """The colour in which a class is shown."""
+    return colours_of([name])[name]
 
 
 def _words(code: str) -> str:

@@ -1,22 +1,17 @@
-"""``serein live``: one's own voice, recorded, heard again and judged."""
+"""``serein live``: the microphone judged as it hears, or one recording of a few seconds."""
 
 from __future__ import annotations
 
-import sys
-from dataclasses import replace
-from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serein.cli.output import complain, printable
 from serein.cli.predict import (
     AsJson,
     Labels,
     Model,
     Speaker,
     Top,
-    lasting_source_of,
     prepare,
     print_outcomes,
 )
@@ -24,19 +19,27 @@ from serein.errors import ArgumentInvalid, DeviceUnavailable, SereinError
 
 if TYPE_CHECKING:
     from serein import Prediction, Recognizer, SpeakerProfile
-    from serein.audio import Source
-    from serein.audio.microphone import Device
-    from serein.audio.sources import Array, Samples
+    from serein.audio.devices import Device
 
 MICROPHONE = "microphone"
 """What stands for the file's name in the judgement of a recording."""
 
-_METER_RANGE = 60.0  # dB below full scale where the meter's bar begins
-_METER_WIDTH = 32  # columns
+WINDOW = 3.0  # seconds
+HOP = 0.5  # seconds: bars that move twice a second look alive
 
 Once = Annotated[
     float | None,
     typer.Option("--once", metavar="S", help="Record S seconds, 0.5 to 60, and judge them."),
+]
+WindowLength = Annotated[
+    float | None,
+    typer.Option(
+        "--window", metavar="S", help=f"Judge S seconds at a time; {WINDOW:g} by default."
+    ),
+]
+Hop = Annotated[
+    float | None,
+    typer.Option("--hop", metavar="S", help=f"Judge every S seconds; {HOP:g} by default."),
 ]
 DeviceChoice = Annotated[
     str | None,
@@ -49,19 +52,26 @@ DeviceChoice = Annotated[
 File = Annotated[
     str | None,
     typer.Option(
-        "--file", metavar="F", help="Take the first S seconds of a file; no microphone is needed."
+        "--file",
+        metavar="F",
+        help="Read a file at its own pace, with --once its first S seconds; no microphone is "
+        "needed.",
     ),
 ]
-NoPlay = Annotated[bool, typer.Option("--no-play", help="Do not play the recording back.")]
+NoPlay = Annotated[
+    bool, typer.Option("--no-play", help="With --once: do not play the recording back.")
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to an application."""
-    app.command(epilog="Example: serein live --once 4")(live)
+    app.command(epilog="Example: serein live --labels three")(live)
 
 
 def live(
     once: Once = None,
+    window: WindowLength = None,
+    hop: Hop = None,
     device: DeviceChoice = None,
     file: File = None,
     no_play: NoPlay = False,
@@ -71,48 +81,79 @@ def live(
     model: Model = None,
     speaker: Speaker = None,
 ) -> None:
-    """Record one's own voice, play it back and judge which emotion is in it.
+    """Judge the voice at the microphone as it speaks, in bars that move.
 
-    The recording is played on the system's own loudspeaker and is kept nowhere. It is judged and
+    Space pauses and goes on, q quits; what is said in a pause is not judged, and nothing is ever
+    kept. Where the output is no terminal, and with --json, each window is a line, with its times
+    in seconds of what was heard, pauses left out. Ctrl-C ends it as well, with exit status 130.
+
+    With --once so many seconds are recorded, played on the system's own loudspeaker, judged and
     printed as 'serein predict' does.
     """
-    seconds = _duration(once)
-    if file is not None and device is not None:
-        raise ArgumentInvalid("--file takes the place of the microphone; leave out --device")
+    _check_usage(once, device=device, file=file, playing=not no_play, cutting=(window, hop))
     recognizer, profile = prepare(model, labels=labels, speaker=speaker)
-    if file is None:
-        recording = _record(seconds, device)
-        if not no_play:
-            _play(recording)
-        outcome = _judge(recognizer, recording, profile, name=MICROPHONE)
+    if once is not None:
+        name = file or MICROPHONE
+        outcome = _judge_once(recognizer, once, profile, device, file, play=not no_play)
+        judged = iter([(name, outcome)])
+        failed = bool(print_outcomes(judged, 1, as_json=as_json, top=top, labels=labels))
     else:
-        outcome = _judge_file(recognizer, file, seconds, profile)
-    judged = [(file or MICROPHONE, outcome)]
-    if print_outcomes(iter(judged), 1, as_json=as_json, top=top, labels=labels):
+        from serein.cli.live_watch import Watch
+
+        watch = Watch(
+            recognizer,
+            profile,
+            window=WINDOW if window is None else window,
+            hop=HOP if hop is None else hop,
+            as_json=as_json,
+            top=top,
+            labels=labels,
+        )
+        failed = watch.microphone(_microphone(device)) if file is None else watch.file(file)
+    if failed:
         raise typer.Exit(1)
 
 
-def _duration(once: float | None) -> float:
+def _check_usage(
+    once: float | None,
+    *,
+    device: str | None,
+    file: str | None,
+    playing: bool,
+    cutting: tuple[float | None, float | None],
+) -> None:
+    if file is not None and device is not None:
+        raise ArgumentInvalid("--file takes the place of the microphone; leave out --device")
     if once is None:
-        raise ArgumentInvalid(
-            "say with --once how many seconds are recorded, such as: serein live --once 4"
-        )
+        if not playing:
+            raise ArgumentInvalid("only with --once is anything played back; leave out --no-play")
+        return
+    if cutting != (None, None):
+        raise ArgumentInvalid("--once judges one recording; leave out --window and --hop")
     from serein.audio.microphone import check_duration
 
     check_duration(once)
-    return once
 
 
-def _record(seconds: float, device: str | None) -> Array:
-    from serein.audio import microphone
+def _judge_once(
+    recognizer: Recognizer,
+    seconds: float,
+    profile: SpeakerProfile | None,
+    device: str | None,
+    file: str | None,
+    *,
+    play: bool,
+) -> Prediction | SereinError:
+    from serein.cli.live_once import judge_beginning, judge_recording
 
+    if file is not None:
+        return judge_beginning(recognizer, seconds, profile, file=file)
     found = _microphone(device)
-    with _Meter(seconds, found) as meter:
-        return microphone.record(seconds, device=found.number, listener=meter)
+    return judge_recording(recognizer, seconds, profile, device=found, name=MICROPHONE, play=play)
 
 
 def _microphone(device: str | None) -> Device:
-    from serein.audio.microphone import find_device
+    from serein.audio.devices import find_device
 
     try:
         return find_device("microphone", device)
@@ -121,106 +162,3 @@ def _microphone(device: str | None) -> Device:
             raise
         # As with every other value of an option that names what is not there.
         raise ArgumentInvalid(error.message) from error
-
-
-def _play(recording: Array) -> None:
-    """Let it be heard; who has no loudspeaker still wants the judgement."""
-    from serein.audio import microphone
-
-    samples, rate = recording
-    complain("playing it back")
-    try:
-        microphone.play(samples, rate)
-    except DeviceUnavailable as error:
-        complain("warning", f"not played back: {error.message}")
-
-
-def _judge(
-    recognizer: Recognizer, source: Source, profile: SpeakerProfile | None, *, name: str
-) -> Prediction | SereinError:
-    try:
-        return replace(recognizer.predict(source, speaker=profile), file=name)
-    except SereinError as error:
-        error.file = name
-        return error
-
-
-def _judge_file(
-    recognizer: Recognizer, file: str, seconds: float, profile: SpeakerProfile | None
-) -> Prediction | SereinError:
-    from serein.audio.beginning import beginning
-
-    source = lasting_source_of(file, recognizer.limits)
-    try:
-        first = beginning(source, seconds, limits=recognizer.limits)
-    except SereinError as error:
-        error.file = file
-        return error
-    return _judge(recognizer, source if first is None else first, profile, name=file)
-
-
-class _Meter:
-    """Says when to speak, and shows a person the level and the seconds that are left.
-
-    Parameters
-    ----------
-    seconds
-        Of the whole recording.
-    device
-        What records.
-    """
-
-    def __init__(self, seconds: float, device: Device) -> None:
-        self._seconds = seconds
-        self._device = device
-        self._frames = 0
-        self._drawn: Any = None
-        self._blocks = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._drawn is not None:
-            self._drawn.stop()
-
-    def __call__(self, block: Samples) -> None:
-        """Take what was just recorded, float32 (n,); with the first of it, recording has begun."""
-        if not self._frames:
-            name = printable(self._device.name)
-            complain(f"recording {self._seconds:g} s from {name!r}, speak now")
-            if sys.stderr.isatty():
-                self._begin()
-        self._frames += len(block)
-        if self._drawn is not None:
-            self._draw(block)
-
-    def _begin(self) -> None:
-        from rich.live import Live
-
-        from serein.cli.console import can_print, console
-
-        out = console(stderr=True)
-        self._blocks = can_print(out, "█▏▎▍▌▋▊▉")
-        self._drawn = Live(console=out, auto_refresh=False, transient=True)
-        self._drawn.start()
-
-    def _draw(self, block: Samples) -> None:
-        from rich.text import Text
-
-        from serein.audio import frame_levels
-        from serein.cli.console import bar
-
-        rate = self._device.sampling_rate
-        level = float(frame_levels(block, rate).max())
-        share = min(1.0, max(0.0, 1.0 + level / _METER_RANGE))
-        left = max(0.0, self._seconds - self._frames / rate)
-        text = Text.assemble(
-            (bar(share, _METER_WIDTH, blocks=self._blocks), "cyan"), (f" {left:.1f} s left", "dim")
-        )
-        self._drawn.update(text, refresh=True)

@@ -34,6 +34,18 @@ def printable(text: str) -> str:
     )
 
 
+def stamp(seconds: float) -> str:
+    """A time for people, to a tenth of a second.
+
+    >>> stamp(3725.26)
+    '1:02:05.3'
+    """
+    minutes, tenths = divmod(round(seconds * 10), 600)
+    hours, minutes = divmod(minutes, 60)
+    clock = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{clock}:{tenths / 10:04.1f}"
+
+
 def complain(kind: str, message: str = "", *, file: str | None = None) -> None:
     """Print ``serein: kind: file: message`` on standard error."""
     message = printable(" ".join(message.splitlines()))

@@ -246,12 +246,12 @@ class _Player:
     """Lets clips be heard; who has no loudspeaker still wants the judgements."""
 
     def __init__(self) -> None:
-        from serein.audio import microphone
+        from serein.audio.devices import devices
 
         self._there = True
         # What is not installed is said before anything is judged.
         with suppress(DeviceUnavailable):
-            microphone.devices()
+            devices()
 
     def play(self, judged: _Judged) -> None:
         from serein.audio import microphone
