@@ -154,7 +154,14 @@ def weighed(what: str) -> Iterator[Callable[[int, int | None], None]]:
 
 
 @contextmanager
-def _drawn(what: str, *amounts: ProgressColumn) -> Iterator[Callable[[int, int | None], None]]:
+def listened(what: str) -> Iterator[Callable[[float, float | None], None]]:
+    """A bar like that of :func:`counted`, for seconds of sound."""
+    with _drawn(what) as update:
+        yield update
+
+
+@contextmanager
+def _drawn(what: str, *amounts: ProgressColumn) -> Iterator[Callable[[float, float | None], None]]:
     from rich import progress
 
     out = console(stderr=True)
