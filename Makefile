@@ -26,9 +26,11 @@ lint: $(FULL) ## Check style, formatting and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: $(FULL) ## Measure cold start, prediction, and the features of the corpora
-	$(BIN)/python benchmarks/predict.py
-	$(BIN)/python benchmarks/features.py
+bench: $(FULL) ## Measure cold start, prediction, features, long recordings and streams
+	$(BIN)/python -m benchmarks.predict
+	$(BIN)/python -m benchmarks.features
+	$(BIN)/python -m benchmarks.timeline
+	$(BIN)/python -m benchmarks.stream
 
 model: $(FULL) ## Train and score the packaged models anew (hours): corpora in SEREIN_CORPORA
 	$(BIN)/python scripts/make_model.py $(or $(SEREIN_CORPORA),../shared/corpora) build/model

@@ -1,6 +1,6 @@
 """Measure how fast the clips of real corpora become features, against decoding them alone.
 
-    python benchmarks/features.py [--recipe R] [--workers N] [--every K] [--json]
+    python -m benchmarks.features [--recipe R] [--workers N] [--every K] [--json]
 
 The corpora are looked for where SEREIN_CORPORA says, by default in ../shared/corpora beside the
 checkout. Every step is a process of its own with its workers, on as many of them as the others,
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -22,14 +21,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-CORPORA = Path(
-    os.environ.get("SEREIN_CORPORA") or Path(__file__).resolve().parents[2] / "shared" / "corpora"
-)
+from benchmarks import host
+from benchmarks.recordings import CORPORA, sounds
+
 CHUNK = 32  # clips that a worker of the peer is given at once
 INTERVAL = 0.05  # seconds from one look at the memory to the next
 LEAST_SPEED = 1000.0  # times real time
@@ -81,7 +79,7 @@ def main() -> None:
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     parser.add_argument("--store", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    paths = sounds(CORPORA)[:: options.every]
+    paths = sounds()[:: options.every]
     if options.step:
         print(json.dumps(STEPS[options.step](paths, options)))
         return
@@ -124,10 +122,10 @@ def measure(options: argparse.Namespace, folder: str) -> Iterator[Measurement]:
 
 def run(step: str, options: argparse.Namespace, folder: str) -> tuple[Any, float | None]:
     """What a step prints, and the most memory in MB that it and its children held."""
-    command = [sys.executable, __file__, "--step", step, "--store", folder]
+    command = [sys.executable, "-m", "benchmarks.features", "--step", step, "--store", folder]
     for name in ("recipe", "workers", "every"):
         command += [f"--{name}", str(getattr(options, name))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=host.ROOT, stdout=subprocess.PIPE, text=True) as process:
         most = 0.0
         while process.poll() is None:
             most = max(most, resident(process.pid))
@@ -141,7 +139,7 @@ def run(step: str, options: argparse.Namespace, folder: str) -> tuple[Any, float
 def resident(pid: int) -> float:
     """Resident memory in MB of a process and all below it; 0 where psutil is missing."""
     try:
-        import psutil  # type: ignore[import-untyped]
+        import psutil
     except ImportError:
         return 0.0
     total = 0
@@ -244,37 +242,13 @@ STEPS: dict[str, Callable[[Sequence[Path], argparse.Namespace], dict[str, float]
 }
 
 
-def sounds(folder: Path) -> list[Path]:
-    """All sound files below a folder."""
-    from serein.corpora.readers.base import is_audio
-
-    return sorted(path for path in folder.rglob("*") if is_audio(path))
-
-
 def machine(options: argparse.Namespace, clips: int) -> dict[str, Any]:
     """What the figures depend on."""
-    names = ("serein", "numpy", "soundfile", "soxr")
-    return {
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "versions": {name: metadata.version(name) for name in names},
+    return host.facts(("serein", "numpy", "soundfile", "soxr")) | {
         "recipe": options.recipe,
         "workers": options.workers,
         "clips": clips,
     }
-
-
-def processor() -> str:
-    """Name of the processor."""
-    listed = Path("/proc/cpuinfo")
-    if listed.is_file():
-        for line in listed.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def print_report(measurements: Sequence[Measurement], facts: Mapping[str, Any]) -> None:
@@ -282,9 +256,7 @@ def print_report(measurements: Sequence[Measurement], facts: Mapping[str, Any]) 
     from rich.table import Table
 
     out = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-    out.print(f"{facts['processor']}, {facts['cores']} cores, load {facts['load']}")
-    out.print(f"{facts['platform']}, Python {facts['python']}")
-    out.print(", ".join(f"{name} {version}" for name, version in facts["versions"].items()))
+    out.print(host.told(facts))
     hours = measurements[0].seconds * measurements[0].speed / 3600
     out.print(
         f"{facts['clips']:,} clips, {hours:.1f} h, features of {facts['recipe']!r} "

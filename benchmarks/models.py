@@ -1,6 +1,6 @@
 """Measure how long models take to judge the same clip, each against the bundled one.
 
-    python benchmarks/models.py [MODEL ...] [--repeats N] [--json]
+    python -m benchmarks.models [MODEL ...] [--repeats N] [--json]
 
 MODEL is a name or a bundle's folder; by default all that are part of the package. Times are medians
 from a file to a label on one thread, over rounds in which all models take turns.
@@ -21,14 +21,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import soundfile
 
+from benchmarks.recordings import SAMPLING_RATE, voice
 from serein.bundle import DEFAULT_BUNDLE, available_bundles
 from serein.recognition import Recognizer, load
 
-SECONDS = 3.0
-SAMPLING_RATE = 16_000
 WARM_UP = 3  # rounds
 
 
@@ -101,15 +99,6 @@ def measure(names: Sequence[str], repeats: int) -> list[Measured]:
 def size_of(model: Recognizer) -> int:
     """Bytes of a bundle's files."""
     return sum(path.stat().st_size for path in model.bundle.folder.iterdir() if path.is_file())
-
-
-def voice() -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    """Three seconds of something voiced, with pauses."""
-    moment = np.arange(int(SECONDS * SAMPLING_RATE)) / SAMPLING_RATE
-    phase = 2 * np.pi * np.cumsum(140 + 40 * np.sin(2 * np.pi * 0.7 * moment)) / SAMPLING_RATE
-    sound = sum(np.sin(order * phase) / order for order in range(1, 40))
-    syllables = np.clip(np.sin(2 * np.pi * 2.5 * moment), 0.01, None)
-    return (0.2 * sound * syllables).astype(np.float32)
 
 
 if __name__ == "__main__":

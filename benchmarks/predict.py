@@ -1,6 +1,6 @@
 """Measure cold start, prediction and features against named peers, in one run, on one thread.
 
-    python benchmarks/predict.py [--model M] [--repeats N] [--json]
+    python -m benchmarks.predict [--model M] [--repeats N] [--json]
 
 Times are medians over rounds in which both sides take turns, so that a busy machine slows both;
 what counts is the ratio. The exit status is 0 whether the targets are met or not.
@@ -11,21 +11,15 @@ from __future__ import annotations
 
 import os
 
+from benchmarks import host
+
 # Before numpy, torch and numba are imported, which read these only once.
-THREAD_SETTINGS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
-for setting in THREAD_SETTINGS:
+for setting in host.THREAD_SETTINGS:
     os.environ[setting] = "1"
 
 import argparse
 import inspect
 import json
-import platform
 import statistics
 import subprocess
 import sys
@@ -40,11 +34,11 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from benchmarks.recordings import SAMPLING_RATE, SECONDS, voice
 from serein.features import FeatureSpec
 from serein.recognition import Recognizer, load
 
-SECONDS = 3.0
-SAMPLING_RATE = 16_000
+LIBRARIES = ("serein", "numpy", "soundfile", "onnxruntime", "typer", "librosa", "torch")
 PROCESS_SHARE = 0.1  # rounds of a whole process, as a share of those of a call
 BARE_IMPORTS = "import numpy, soundfile, onnxruntime"
 
@@ -232,7 +226,9 @@ def peer_pipeline(recognizer: Recognizer, clip: Path) -> tuple[Callable[[], str]
                 "relative": torch.zeros_like(batch),  # of an unknown speaker
                 "lengths": torch.tensor([batch.shape[1]]),
             }
-            logits = network(**{name: known[name] for name in inputs})["logits"]
+            # What else a network takes tells of an enrolled speaker.
+            given = {name: known[name] for name in inputs if name in known}
+            logits = network(**given)["logits"]
             best = int(torch.softmax(logits[0], 0).argmax())
         return manifest.labels[best]
 
@@ -283,47 +279,14 @@ def run(command: Sequence[str]) -> None:
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
 
 
-def voice() -> Any:
-    """Three seconds of something voiced, with pauses, float32."""
-    moment = np.arange(int(SECONDS * SAMPLING_RATE)) / SAMPLING_RATE
-    phase = 2 * np.pi * np.cumsum(140 + 40 * np.sin(2 * np.pi * 0.7 * moment)) / SAMPLING_RATE
-    sound = sum(np.sin(order * phase) / order for order in range(1, 40))
-    syllables = np.clip(np.sin(2 * np.pi * 2.5 * moment), 0.01, None)
-    noise = np.random.default_rng(0).standard_normal(moment.size)
-    return (0.2 * sound * syllables + 1e-3 * noise).astype(np.float32)
-
-
 def machine(recognizer: Recognizer) -> dict[str, Any]:
     """What the figures depend on."""
-    names = ("serein", "numpy", "soundfile", "onnxruntime", "typer", "librosa", "torch")
-    versions = {}
-    for name in names:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "not installed"
     manifest = recognizer.bundle.manifest
-    return {
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+    return host.facts(LIBRARIES) | {
         "threads": 1,
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "versions": versions,
         "model": manifest.name,
         "parameters": manifest.parameters,
     }
-
-
-def processor() -> str:
-    """Name of the processor."""
-    listed = Path("/proc/cpuinfo")
-    if listed.is_file():
-        for line in listed.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def print_report(measurements: Sequence[Measurement], facts: Mapping[str, Any]) -> None:
@@ -331,10 +294,8 @@ def print_report(measurements: Sequence[Measurement], facts: Mapping[str, Any]) 
     from rich.table import Table
 
     out = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-    out.print(f"{facts['processor']}, {facts['cores']} cores, one thread, load {facts['load']}")
-    out.print(f"{facts['platform']}, Python {facts['python']}")
-    out.print(", ".join(f"{name} {version}" for name, version in facts["versions"].items()))
-    out.print(f"model {facts['model']}, {facts['parameters']:,} parameters\n")
+    out.print(host.told(facts))
+    out.print(f"one thread, model {facts['model']}, {facts['parameters']:,} parameters\n")
     table = Table("what", box=None)
     table.add_column("figure", justify="right")
     table.add_column("peer", overflow="fold")
