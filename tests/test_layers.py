@@ -13,7 +13,18 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "serein"
 # From the ground up. A room is a module or a package right below `serein`; "" is serein/__init__.py
 # itself, which opens the doors to recognition and knows nothing above it.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "labels", "explanation", "results", "metrics", "options"),
+    (
+        "errors",
+        "filenames",
+        "labels",
+        "explanation",
+        "results",
+        "metrics",
+        "options",
+        "colours",
+        "drawing",
+        "writing",
+    ),
     ("audio",),
     ("features",),
     ("bundle",),
@@ -26,9 +37,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 
 # Who may import whom on the same floor; whoever is not named here knows no neighbour.
 NEIGHBOURS: dict[str, set[str]] = {
+    "colours": {"labels"},
     "labels": {"errors"},
     "metrics": {"errors", "labels"},
     "options": {"errors"},
+    "writing": {"errors"},
     "results": {"errors", "explanation", "labels"},
     "cli": {"server"},
     "__main__": {"cli"},

@@ -18,6 +18,7 @@ Whatever a lower library raises is mapped into this tree at the boundary where i
     ├── ProfileInvalid            profile_invalid
     ├── DependencyMissing         dependency_missing
     ├── DeviceUnavailable         device_unavailable
+    ├── WorkerDied                worker_died
     ├── DataInvalid               data_invalid      (corpora, tables, splits)
     ├── DownloadFailed            download_failed
     ├── RecipeInvalid             recipe_invalid
@@ -134,6 +135,12 @@ class DeviceUnavailable(SereinError):
     code = "device_unavailable"
 
 
+class WorkerDied(SereinError):
+    """A process that judged files was killed; of a file, that it ended its process twice."""
+
+    code = "worker_died"
+
+
 class DataInvalid(SereinError):
     """A corpus, an utterance table or a split that cannot be used."""
 
@@ -141,7 +148,7 @@ class DataInvalid(SereinError):
 
 
 class DownloadFailed(SereinError):
-    """A corpus that could not be fetched, or that only a person can fetch."""
+    """A remote file or a corpus that could not be fetched, or that only a person can fetch."""
 
     code = "download_failed"
 

@@ -570,6 +570,14 @@ def test_rows_without_time_are_judged_as_each_alone(tmp_path: Path) -> None:
     assert np.abs(together.logits - enrolled).max() > 0.1
 
 
+def test_graphs_that_were_loaded_need_no_folder(tmp_path: Path) -> None:
+    bundle = Bundle.load(build_classical_bundle(tmp_path / "rows"))
+    bundle.load_graphs()
+    shutil.rmtree(bundle.folder)
+    rows = random_clips([1], dimensions=bundle.manifest.features.dimensions)
+    assert bundle.run(rows).logits.shape == bundle.run(rows, mode="enrolled").logits.shape
+
+
 def test_export_is_a_bundle_of_the_same_files(original: Path, tmp_path: Path) -> None:
     (target := tmp_path / "empty").mkdir()
     bundle = Bundle.load(original)

@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 import pytest
 
 from serein.corpora import CORPORA, Corpus, find_corpus, scan
-from serein.corpora.readers.base import AUDIO_EXTENSIONS, Clip
+from serein.corpora.readers.base import Clip
 from serein.errors import ArgumentInvalid, DataInvalid
+from serein.filenames import AUDIO_EXTENSIONS
 from serein.labels import LABELS
 from tests.corpora.conftest import Plant
 

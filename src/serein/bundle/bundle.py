@@ -106,6 +106,11 @@ class Bundle:
             verify(folder, graph)
         return cls(folder, manifest)
 
+    def load_graphs(self) -> None:
+        """Load now what is else loaded when it is first needed; the folder may go afterwards."""
+        for graph in self.manifest.graphs.values():
+            self._session(graph.file)
+
     @cached_property
     def fingerprint(self) -> str:
         """Name and checksum of graphs, features and normalisation: what a profile belongs to."""

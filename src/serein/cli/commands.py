@@ -34,7 +34,9 @@ class Entry:
 
 COMMANDS = {
     "predict": Entry("serein.cli.predict", "Judge which emotion is in each clip."),
-    "live": Entry("serein.cli.live", "Record one's own voice and judge it."),
+    "timeline": Entry("serein.cli.timeline", "Judge emotion over time in a long recording."),
+    "live": Entry("serein.cli.live", "Judge the voice at the microphone as it speaks."),
+    "batch": Entry("serein.cli.batch", "Judge very many files into one table."),
     "enroll": Entry("serein.cli.enroll", "Make a speaker's profile from clips of the voice."),
     "models": Entry("serein.cli.models", "List models, describe one, copy one."),
     "doctor": Entry("serein.cli.doctor", "Say what is installed and what is missing."),

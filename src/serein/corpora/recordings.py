@@ -11,8 +11,8 @@ from typing import Literal
 from serein.audio import active_span, decode
 from serein.audio.perturbation import read_response
 from serein.audio.sources import Samples
-from serein.corpora.readers.base import AUDIO_EXTENSIONS, is_audio
 from serein.errors import DataInvalid
+from serein.filenames import AUDIO_EXTENSIONS, is_audio
 
 ROOMS = "rooms"
 """The subfolder of a folder of noises that holds impulse responses of rooms."""

@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from serein.corpora.readers import Clip, Corpus, LeftOut, Reading, find_corpus
-from serein.corpora.readers.base import AUDIO_EXTENSIONS, is_audio
 from serein.corpora.report import (
     Blemish,
     BlemishKind,
@@ -24,6 +23,7 @@ from serein.corpora.report import (
 )
 from serein.corpora.table import Utterance, UtteranceTable
 from serein.errors import DataInvalid, SereinError, Truncated
+from serein.filenames import AUDIO_EXTENSIONS, is_audio
 
 if TYPE_CHECKING:
     from serein.audio.sources import Samples

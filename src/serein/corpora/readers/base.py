@@ -8,15 +8,9 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from serein.errors import DataInvalid
-
-AUDIO_EXTENSIONS: tuple[str, ...] = (
-    *(".wav", ".flac", ".aiff", ".aif", ".au", ".sph", ".caf", ".w64"),
-    *(".ogg", ".oga", ".opus", ".m4a", ".aac", ".mp3", ".mp4", ".webm", ".wma"),
-)
-"""File name extensions taken for sound, lossless ones first: that one of two copies is kept."""
 
 
 @dataclass(frozen=True)
@@ -155,11 +149,6 @@ class Corpus:
     def speaker(self, name: str | None) -> str | None:
         """A speaker's name with the corpus before it, None where the speaker is unknown."""
         return f"{self.voices_of or self.name}-{name}" if name else None
-
-
-def is_audio(path: PurePath) -> bool:
-    """Whether the file's name ends like a sound's."""
-    return path.suffix.lower() in AUDIO_EXTENSIONS
 
 
 def find_beside(root: Path, paths: Iterable[PurePosixPath], place: str) -> Path | None:

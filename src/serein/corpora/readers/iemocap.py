@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from serein.corpora.readers.base import Clip, Corpus, LeftOut, Reading, is_audio
+from serein.corpora.readers.base import Clip, Corpus, LeftOut, Reading
 from serein.errors import DataInvalid
+from serein.filenames import is_audio
 
 _LABELS: dict[str, str | None] = {
     "ang": "angry",

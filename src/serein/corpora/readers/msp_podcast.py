@@ -11,10 +11,10 @@ from serein.corpora.readers.base import (
     LeftOut,
     Reading,
     find_beside,
-    is_audio,
     read_rows,
 )
 from serein.errors import DataInvalid
+from serein.filenames import is_audio
 
 _LABELS: dict[str, str | None] = {
     "A": "angry",

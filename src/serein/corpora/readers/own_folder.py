@@ -7,9 +7,10 @@ from functools import partial
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
-from serein.corpora.readers.base import Clip, Corpus, LeftOut, Reading, is_audio
+from serein.corpora.readers.base import Clip, Corpus, LeftOut, Reading
 from serein.corpora.readers.words import EMOTIONS, LOSSY, PARTS, known_emotions
 from serein.errors import DataInvalid
+from serein.filenames import is_audio
 
 _LAYOUT = (
     "happy/one.wav",

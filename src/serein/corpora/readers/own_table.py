@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from serein.corpora.readers.base import Clip, Corpus, LeftOut, Reading, is_audio
+from serein.corpora.readers.base import Clip, Corpus, LeftOut, Reading
 from serein.corpora.readers.words import EMOTIONS, LOSSY, PARTS, SEXES
 from serein.errors import DataInvalid
+from serein.filenames import is_audio
 
 _REQUIRED = ("path", "emotion")
 _OPTIONAL = ("speaker", "sex", "language", "split", "sentence", "intensity")

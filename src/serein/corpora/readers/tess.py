@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path, PurePosixPath
 
-from serein.corpora.readers.base import Clip, Corpus, Reading, is_audio
+from serein.corpora.readers.base import Clip, Corpus, Reading
+from serein.filenames import is_audio
 
 _LABELS: dict[str, str | None] = {
     "angry": "angry",
