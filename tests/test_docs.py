@@ -28,10 +28,34 @@ def test_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         shutil.copyfile(sample, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    names_of_the_code: dict[str, Any] = {"paths": ["clip.wav", "missing.wav"]}
+    names_of_the_code: dict[str, Any] = {
+        "paths": ["clip.wav", "missing.wav"],
+        "samples": np.zeros(16_000, dtype=np.float32),
+    }
     exec(compile(code, "README.md", "exec"), names_of_the_code)
     assert isinstance(names_of_the_code["result"], serein.SereinError)  # the last of the paths
     assert Path("anna.json").is_file()
+
+
+def test_python_of_the_page_on_time_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (ROOT / "docs/timeline.md").read_text(encoding="utf-8")
+    voice, rate = soundfile.read(SAMPLES[0], dtype="float32")
+    meeting = np.tile(voice, 1 + 6 * rate // len(voice))
+    soundfile.write(tmp_path / "meeting.wav", meeting, rate)
+    rttm = "SPEAKER meeting 1 0.0 4.0 <NA> <NA> anna <NA> <NA>\n"
+    (tmp_path / "meeting.rttm").write_text(rttm, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"chunks": np.array_split(np.resize(meeting, 5 * 48_000), 7)}
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(code, "timeline.md", "exec"), names)
+    printed = capsys.readouterr().out.splitlines()
+    segments, windows = printed[:-2], printed[-2:]
+    assert segments
+    assert all(line.split()[2] == "anna" for line in segments)
+    # The third window ends with the sound, and its last samples wait in the resampler.
+    assert [line.split()[0] for line in windows] == ["0.0", "1.0"]
 
 
 def _speak(path: Path, emotion: str, number: int) -> None:

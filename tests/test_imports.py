@@ -65,6 +65,34 @@ def test_prediction_loads_only_what_it_needs(wav: str) -> None:
     assert not loaded & FORBIDDEN, f"predict imports {sorted(loaded & FORBIDDEN)}"
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "serein.load().timeline(sys.argv[1])",
+        "serein.load().timeline(sys.argv[1], adapt=True, detector='level')",
+        "stream = serein.load().stream(sampling_rate=48_000); stream.push([0.0]); stream.flush()",
+    ],
+)
+def test_emotion_over_time_loads_only_what_it_needs(wav: str, code: str) -> None:
+    loaded = imported_by(f"import serein\n{code}", wav)
+    assert {"numpy", "onnxruntime"} <= loaded
+    assert not loaded & FORBIDDEN, f"{code} imports {sorted(loaded & FORBIDDEN)}"
+
+
+def test_model_is_loaded_without_what_is_for_time_alone() -> None:
+    """A prediction does not wait for the formats of time lines, nor for what smooths them."""
+    code = """
+import serein
+serein.load()
+late = ("formats", "plot", "recording", "segments", "stream", "turns")
+print("LATE", *(name for name in late if f"serein.recognition.timeline.{name}" in sys.modules))
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}"], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.split() == ["LATE"]
+
+
 def test_predict_command_loads_only_what_it_needs(wav: str) -> None:
     code = """
 sys.argv = ["serein", "predict", sys.argv[1]]

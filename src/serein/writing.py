@@ -18,7 +18,8 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     Parameters
     ----------
     path
-        Where the file is to be; what is there stays until then.
+        Where the file is to be; what is there stays until then. A link stays a link, and what it
+        points to is written. A device or a pipe, such as ``/dev/null``, is written to at once.
 
     Yields
     ------
@@ -37,10 +38,14 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     place = Path(path)
     try:
-        part = place.with_name(f".{secrets.token_hex(8)}.part")  # whose name is never too long
+        if place.exists() and not (place.is_file() or place.is_dir()):
+            yield place
+            return
+        target = Path(os.path.realpath(place))
+        part = target.with_name(f".{secrets.token_hex(8)}.part")  # whose name is never too long
         try:
             yield part
-            part.replace(place)
+            part.replace(target)
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:

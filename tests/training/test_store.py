@@ -466,7 +466,7 @@ def test_two_processes_at_once(
 def test_a_process_that_is_killed(
     start: Start, table: UtteranceTable, kept: FeatureStore, computed: list[str]
 ) -> None:
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     process = start("hang")
     deadline = time.monotonic() + 60
