@@ -48,7 +48,7 @@ def colours_of(names: Iterable[str]) -> dict[str, str]:
     know, those of a model trained on its own, get the colours that are left, again from the first
     where there are more labels than colours.
     """
-    listed = list(names)
+    listed = list(dict.fromkeys(names))
     known = {name: found for name in listed if (found := _own(name)) is not None}
     left = [colour for colour in COLOURS.values() if colour not in known.values()]
     others = cycle(left or COLOURS.values())

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import struct
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import serein.audio.readers
+import serein.audio.sources
 from serein.audio import Limits, Recording, decode
 from serein.audio.decode import Mixer, Sound, open_sound
+from serein.audio.sources import open_bytes
 from serein.errors import (
     ArgumentInvalid,
     AudioError,
@@ -128,22 +131,47 @@ def test_extension_is_not_believed(clip: Path) -> None:
             assert listen(file).duration == 1.0
 
 
-def test_pipe_is_read_whole(clip: Path) -> None:
-    class Pipe(io.RawIOBase):
-        def __init__(self, content: bytes) -> None:
-            self._file = io.BytesIO(content)
+class Pipe(io.RawIOBase):
+    """What can be read once: some bytes, and then zeros."""
 
-        def readable(self) -> bool:
-            return True
+    def __init__(self, content: bytes, zeros: int = 0) -> None:
+        self._file = io.BytesIO(content)
+        self._zeros = zeros
 
-        def readinto(self, buffer: Any) -> int:
-            return self._file.readinto(buffer)
+    def readable(self) -> bool:
+        return True
 
+    def readinto(self, buffer: Any) -> int:
+        if read := self._file.readinto(buffer):
+            return read
+        length = min(len(buffer), self._zeros)
+        buffer[:length] = bytes(length)
+        self._zeros -= length
+        return length
+
+
+@pytest.mark.parametrize("held", [10, 1 << 24])
+def test_pipe_is_read_whole(clip: Path, held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serein.audio.sources, "_HELD_BYTES", held)
     pipe: Any = Pipe(clip.read_bytes())
     assert np.array_equal(listen(pipe).samples, listen(clip).samples)
     endless: Any = Pipe(bytes(5_000))
     with pytest.raises(TooLarge, match="2000 bytes"):
         listen(endless, limits=Limits(max_bytes=2_000))
+
+
+def test_long_pipe_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serein.audio.sources, "_HELD_BYTES", 1 << 20)
+    header = io.BytesIO()
+    soundfile.write(header, np.zeros(1, np.int16), RATE, format="WAV")
+    pipe: Any = Pipe(header.getvalue(), zeros=1 << 25)
+    tracemalloc.start()
+    try:
+        with open_bytes(pipe, max_bytes=1 << 30) as file:
+            assert file.seek(0, os.SEEK_END) == len(header.getvalue()) + (1 << 25)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 23
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("rate", [1_000, 8_000, 44_100, 192_000])

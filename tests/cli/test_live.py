@@ -127,6 +127,7 @@ def test_file_that_fails(run: Run, bundle: Path, tmp_path: Path) -> None:
         (["--device", "Bluetooth"], "there are 0 'USB Headset'"),
         (["--window", "0.1"], "a window has 0.5 to 30 s, not 0.1"),
         (["--hop", "4"], "up to the window's 3 s"),
+        (["--file", "no.wav", "--hop", "0"], "a hop has 0.05 s"),
         (["--once", "1", "--hop", "1"], "leave out --window and --hop"),
         (["--once", "1", "--window", "1"], "leave out --window and --hop"),
         (["--once", "0.4"], "0.5 to 60 s, not 0.4"),

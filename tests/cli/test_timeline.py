@@ -496,3 +496,31 @@ def test_what_is_read_is_not_written_over(
         assert ended.status == 2
         assert "is what is read" in ended.err
     assert copy.read_bytes() == meeting.read_bytes()
+
+
+def test_files_of_one_name_are_refused(
+    run: Run, model: Path, meeting: Path, tmp_path: Path
+) -> None:
+    name = tmp_path / "both.svg"
+    ended = run(
+        "timeline", "--model", model, meeting, *("-o", name, "--format", "json"), "--plot", name
+    )
+    assert ended.status == 2
+    assert "given twice" in ended.err
+    assert files_in(tmp_path) == set()
+
+
+@posix
+def test_a_device_is_written_to_as_it_is(run: Run, model: Path, meeting: Path) -> None:
+    ended = run("timeline", "--model", model, meeting, "-o", os.devnull, "--format", "csv")
+    assert ended.status == 0
+    assert Path(os.devnull).is_char_device()
+
+
+def test_turns_of_another_recording_are_told(
+    run: Run, model: Path, meeting: Path, tmp_path: Path
+) -> None:
+    turns = tmp_path / "other.rttm"
+    turns.write_text("SPEAKER other 1 900 5 <NA> <NA> anna <NA> <NA>\n", encoding="utf-8")
+    ended = run("timeline", "--model", model, meeting, "--segments", turns)
+    assert "None of the turns lies within" in ended.err

@@ -34,6 +34,9 @@ Array = tuple[npt.NDArray[Any], int]
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Array
 """Whatever can be judged: a path, the bytes of a file, a file object, (samples, sampling_rate)."""
 
+# Of what can be read only once; what is more of it goes to a file, not into the memory.
+_HELD_BYTES = 16 * 1024**2
+
 _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
 
 
@@ -74,7 +77,8 @@ def open_bytes(source: Source, *, max_bytes: int) -> Iterator[BinaryIO]:
     """Open a source that is no array as a seekable binary file that has no name.
 
     The name is withheld because libsndfile and FFmpeg would let a path's extension decide what
-    the bytes are. A file object is read from its beginning and stays open.
+    the bytes are. A file object is read from its beginning and stays open. One that cannot be read
+    twice, such as a pipe, is read to its end first, into a temporary file where it is long.
 
     Raises
     ------
@@ -85,8 +89,14 @@ def open_bytes(source: Source, *, max_bytes: int) -> Iterator[BinaryIO]:
             yield _measured(file, max_bytes)
     elif isinstance(source, bytes | bytearray | memoryview):
         yield _measured(io.BytesIO(source), max_bytes)
+    elif _is_seekable(source):
+        yield _measured(_nameless(source), max_bytes)
     else:
-        yield _measured(_open_object(source, max_bytes), max_bytes)
+        from tempfile import SpooledTemporaryFile
+
+        with SpooledTemporaryFile(_HELD_BYTES) as held:
+            _copy(source, held, max_bytes)
+            yield _measured(_nameless(held), max_bytes)
 
 
 def _open_path(path: str | os.PathLike[str]) -> BinaryIO:
@@ -106,7 +116,8 @@ def _open_path(path: str | os.PathLike[str]) -> BinaryIO:
     raise NotAFile(f"{os.fsdecode(path)!r} is a {kind}; name a regular sound file.")
 
 
-def _open_object(file: Any, max_bytes: int) -> BinaryIO:
+def _is_seekable(file: Any) -> bool:
+    """Whether a file object can be read again; refuses what is no file object."""
     try:
         readable = isinstance(file.read(0), bytes)
         seekable = readable and file.seekable()
@@ -119,19 +130,19 @@ def _open_object(file: Any, max_bytes: int) -> BinaryIO:
             "A sound is a path, bytes, a file object opened for reading in binary mode, or"
             f" (samples, sampling_rate); this is {type(file).__name__}."
         )
-    if seekable:
-        return _Nameless(file)  # type: ignore[return-value]
-    return io.BytesIO(_read_all(file, max_bytes))
+    return bool(seekable)
 
 
-def _read_all(file: BinaryIO, max_bytes: int) -> bytes:
-    content = bytearray()
-    while len(content) <= max_bytes:
-        piece = file.read(min(1 << 20, max_bytes + 1 - len(content)))
-        if not piece:
-            break
-        content += piece
-    return bytes(content)
+def _copy(file: Any, held: Any, max_bytes: int) -> None:
+    """Read a file object to its end, or until it is seen to be too large."""
+    left = max_bytes + 1
+    while left > 0 and (piece := file.read(min(1 << 20, left))):
+        held.write(piece)
+        left -= len(piece)
+
+
+def _nameless(file: Any) -> BinaryIO:
+    return _Nameless(file)  # type: ignore[return-value]
 
 
 def _measured(file: BinaryIO, max_bytes: int) -> BinaryIO:

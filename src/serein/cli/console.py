@@ -63,6 +63,11 @@ def can_print(out: Console, characters: str) -> bool:
     return True
 
 
+def has_colours(out: Console) -> bool:
+    """Whether colours tell anything where this is printed."""
+    return out.color_system is not None and not out.no_color
+
+
 def bar(share: float, width: int, *, blocks: bool) -> str:
     """A bar of up to `width` columns, padded to them, for a share from 0 to 1.
 

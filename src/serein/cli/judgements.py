@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,11 +98,12 @@ class _Printer:
             Text(),
         ]
         width = max(map(len, view.probabilities))
+        colours = colours_of(view.probabilities)
         for name, probability in self._ranked(view):
             lines.append(
                 Text.assemble(
                     f"  {name:{width}}  ",
-                    (bar(probability, LONG_BAR, blocks=self._blocks), colour_of(name)),
+                    (bar(probability, LONG_BAR, blocks=self._blocks), colours[name]),
                     f" {probability:6.1%}",
                 )
             )
@@ -136,7 +138,7 @@ class _Printer:
         """The classes, a bar, the sex, the file's name, what to doubt."""
         view = prediction.view(self._view)
         width = max(map(len, view.probabilities))
-        style = colour_of(view.label) if prediction.decided else "dim"
+        style = colour_of(view.label, view.probabilities) if prediction.decided else "dim"
         text = Text.assemble(
             (f"{view.label:{width}}", style),
             f" {view.confidence:4.0%} ",
@@ -179,7 +181,8 @@ def _verdict(prediction: Prediction, view: LabelView) -> Text:
     doubt = doubt_of(prediction)
     if doubt is None:
         return Text.assemble(
-            (view.label, f"bold {colour_of(view.label)}"), f", {view.confidence:.0%} sure"
+            (view.label, f"bold {colour_of(view.label, view.probabilities)}"),
+            f", {view.confidence:.0%} sure",
         )
     likely = f"most likely {view.label} ({view.confidence:.0%})"
     if doubt == NO_SPEECH:
@@ -194,9 +197,9 @@ def _sex(prediction: Prediction) -> list[str]:
     return [f"{name} {probability:4.0%}"]
 
 
-def colour_of(name: str) -> str:
-    """The colour in which a class is shown."""
-    return colours_of([name])[name]
+def colour_of(name: str, classes: Iterable[str] = ()) -> str:
+    """The colour in which a class is shown beside the others of its model or view."""
+    return colours_of([*classes, name])[name]
 
 
 def _words(code: str) -> str:

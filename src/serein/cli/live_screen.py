@@ -12,10 +12,10 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from serein.cli.console import bar, can_print, console, print_line
-from serein.cli.judgements import colour_of
+from serein.cli.console import bar, can_print, console, has_colours, print_line
 from serein.cli.live_lines import NOBODY, NOT_SURE, summary_lines
 from serein.cli.output import printable, stamp
+from serein.colours import colours_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,6 +89,7 @@ class Screen:
         self._top = top
         self._symbols = _Symbols(self._out)
         self._shown = dict.fromkeys(labels, 0.0)
+        self._colours = colours_of(self._shown)
         self._window: Window | None = None
         self._judged: LabelView | None = None
         self._past: deque[tuple[float, float, str]] = deque()  # from, to, label
@@ -168,7 +169,7 @@ class Screen:
             likely = f"; most likely {view.label} ({view.confidence:.0%})"
             return Text.assemble((NOT_SURE, "bold yellow"), likely)
         return Text.assemble(
-            (view.label, f"bold {colour_of(view.label)}"), f", {view.confidence:.0%} sure"
+            (view.label, f"bold {self._colours[view.label]}"), f", {view.confidence:.0%} sure"
         )
 
     def _bars(self, width: int) -> Iterator[Text]:
@@ -176,7 +177,8 @@ class Screen:
         length = max(1, min(_LONGEST_BAR, width - named - 8))
         for label, share in self._ranked():
             drawn = bar(share, length, blocks=self._symbols.blocks)
-            yield Text.assemble(f"  {label:{named}} ", (drawn, colour_of(label)), f" {share:4.0%}")
+            colour = self._colours[label]
+            yield Text.assemble(f"  {label:{named}} ", (drawn, colour), f" {share:4.0%}")
 
     def _ranked(self) -> list[tuple[str, float]]:
         if self._top is None:
@@ -189,8 +191,8 @@ class Screen:
         columns = last_minute(self._past, elapsed, min(_LONGEST_BAR, width - len(begins)))
         text = Text.assemble((begins, "dim"))
         for label, same in groupby(columns):
-            character, style = self._symbols.past(label)
-            text.append(character * len(list(same)), style)
+            style = self._colours.get(label, "dim")
+            text.append(self._symbols.past(label) * len(list(same)), style)
         return text
 
 
@@ -201,11 +203,11 @@ class _Symbols:
         self.blocks = can_print(out, BLOCKS)
         self.dot = "●" if can_print(out, "●") else "*"
         self.pause = "‖" if can_print(out, "‖") else "="
-        self._coloured = self.blocks and out.color_system is not None and not out.no_color
+        self._coloured = self.blocks and has_colours(out)
         self._none = "·" if can_print(out, "·") else "."
 
-    def past(self, label: str) -> tuple[str, str]:
-        """A column of the strip: its character and its style; no label is no emotion."""
+    def past(self, label: str) -> str:
+        """A column of the strip; no label is no emotion."""
         if not label.strip():
-            return label or self._none, "dim"
-        return "█" if self._coloured else label[0], colour_of(label)
+            return label or self._none
+        return "█" if self._coloured else label[0]

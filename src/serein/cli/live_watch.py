@@ -16,6 +16,7 @@ from serein.cli.predict import source_of
 from serein.errors import AudioError
 from serein.labels import SEXES
 from serein.recognition.recognizer import UNLIMITED
+from serein.recognition.timeline.layout import Layout
 from serein.recognition.timeline.results import Window
 from serein.results import failure_as_dict
 
@@ -54,6 +55,10 @@ class Watch:
     as_json: bool
     top: int | None
     labels: str | None
+
+    def __post_init__(self) -> None:
+        # What does not fit is refused before a microphone is on or a file is open.
+        Layout(self.window, self.hop, self.recognizer.bundle.manifest.features.sampling_rate)
 
     def microphone(self, device: Device) -> bool:
         """Judge what a microphone hears until somebody quits; that is never a failure."""

@@ -111,9 +111,8 @@ def timeline(
         from serein.recognition.timeline.plot import check_picture
 
         check_picture(plot)
-    for place in [*(Path(name) for name, _ in targets if name != STANDARD_INPUT), plot]:
-        if place is not None:
-            _check_place(place, kept=(file, turns))
+    places = [Path(name) for name, _ in targets if name != STANDARD_INPUT]
+    _check_places([*places, *([] if plot is None else [plot])], kept=(file, turns))
     recognizer, profile = prepare(model, labels=labels, speaker=speaker)
     told = None if turns is None else _read_turns(turns, file)
     try:
@@ -165,15 +164,21 @@ def _targets(format: str | None, outputs: list[str], as_json: bool) -> list[tupl
     return targets
 
 
-def _check_place(path: Path, *, kept: Iterable[str | None]) -> None:
-    """Refuse what could not be written once all is judged, or is read itself."""
-    there = [other for other in kept if other and Path(other).exists()]
-    if path.exists() and any(path.samefile(other) for other in there):
-        raise ArgumentInvalid(f"{path} is what is read; give what is written another name")
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise ArgumentInvalid(
-            f"{path} cannot be written; name a file in a folder that is there and may be written to"
-        )
+def _check_places(places: list[Path], *, kept: Iterable[str | None]) -> None:
+    """Refuse what could not be written once all is judged, or would write over something."""
+    there = [Path(name) for name in kept if name and Path(name).exists()]
+    for number, path in enumerate(places):
+        if path in places[:number]:
+            raise ArgumentInvalid(f"{path} is given twice; each file needs a name of its own")
+        if path.exists() and any(path.samefile(other) for other in there):
+            raise ArgumentInvalid(f"{path} is what is read; give what is written another name")
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            continue  # a device or a pipe, which is written to as it is
+        if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+            raise ArgumentInvalid(
+                f"{path} cannot be written; name a file in a folder that is there and may be "
+                "written to"
+            )
 
 
 def _read_turns(path: str, recording: str) -> tuple[Turn, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.text import Text
 
-from serein.cli.console import bar, can_print, console, print_line
+from serein.cli.console import bar, can_print, console, has_colours, print_line
 from serein.cli.judgements import NO_SPEECH, SHORT_BAR, colour_of
 from serein.cli.output import printable, stamp
 
@@ -30,17 +30,18 @@ def print_timeline(timeline: Timeline, view: str | None) -> None:
         The label view, or None for the model's own labels.
     """
     out = console()
-    printer = _Printer(timeline, view or "all", can_print(out, "█▏▎▍▌▋▊▉·–"))
+    blocks = can_print(out, "█▏▎▍▌▋▊▉·–")
+    printer = _Printer(timeline, view or "all", blocks, coloured=has_colours(out))
     for line in printer.lines():
         print_line(out, line)
 
 
 class _Printer:
-    def __init__(self, timeline: Timeline, view: str, blocks: bool) -> None:
+    def __init__(self, timeline: Timeline, view: str, blocks: bool, *, coloured: bool) -> None:
         self._timeline = timeline
         self._view = view
         self._blocks = blocks
-        self._long = timeline.duration >= 3600
+        self._coloured = coloured and blocks
 
     def lines(self) -> Iterator[Text]:
         yield self._head()
@@ -78,9 +79,13 @@ class _Printer:
                 if held > longest[column]:
                     longest[column], labels[column] = held, view.label
         text = Text()
+        classes = shown[0][1].probabilities
         for label in labels:
-            mark = " " if label is None else "█" if self._blocks else label[0]
-            text.append(mark, "" if label is None else colour_of(label))
+            if label is None:
+                text.append(" ")
+            else:
+                # Without colours blocks would all be alike.
+                text.append("█" if self._coloured else label[0], colour_of(label, classes))
         return text
 
     def _segments(self, shown: list[tuple[Window, LabelView]]) -> Iterator[Text]:
@@ -90,7 +95,7 @@ class _Printer:
         name_width = max(map(len, names))
         dash = "–" if self._blocks else "-"
         for (segment, view), name in zip(shown, names, strict=True):
-            style = colour_of(view.label) if segment.decided else "dim"
+            style = colour_of(view.label, view.probabilities) if segment.decided else "dim"
             text = Text(f"{stamp(segment.start):>{clock}} {dash} {stamp(segment.end):>{clock}}  ")
             if name_width:
                 text.append(f"{name:{name_width}}  ", "bold")
@@ -121,7 +126,8 @@ class _Printer:
             )
             if speaker is None:
                 moments = ", ".join(
-                    f"{moment.label} {moment.confidence:.0%} at {stamp(moment.start)}"
+                    f"{moment.label}{'' if moment.decided else '?'} {moment.confidence:.0%} at "
+                    f"{stamp(moment.start)}"
                     for moment in summary.strongest[:MOMENTS]
                 )
                 yield Text(f"strongest moments: {moments}", "dim")

@@ -220,6 +220,8 @@ class Recognizer:
         from serein.recognition.timeline.engine import window_detector
         from serein.recognition.timeline.recording import Listening, make_timeline
 
+        if isinstance(turns, str | os.PathLike):
+            raise ArgumentInvalid("turns are a list of turns; read the file with serein.read_turns")
         # What does not fit is refused before anything is read.
         judge(self.bundle, [], speaker=speaker)
         window_detector(self.bundle, detector)

@@ -204,6 +204,14 @@ def test_subtitles_name_the_speaker_and_how_sure_it_is() -> None:
     assert note.startswith("NOTE Emotion in my meeting.wav, as the model tiny judges it")
 
 
+@pytest.mark.parametrize("file", [None, "-"])
+def test_what_has_no_name_is_not_given_one(file: str | None) -> None:
+    timeline = replace(CONVERSATION, file=file)
+    assert "\nNOTE Emotion, as the model tiny judges it" in written(timeline, "vtt")
+    assert written(timeline, "rttm").startswith("SPEAKER unnamed 1 ")
+    assert read_elan(timeline).get_linked_files() == []
+
+
 def test_labels_of_audacity_name_the_speaker_and_how_sure_it_is() -> None:
     assert read_audacity(CONVERSATION)[:2] == [
         Found(0, 2500, "Anna: happy 81%"),

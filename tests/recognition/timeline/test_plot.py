@@ -160,6 +160,7 @@ def test_title_and_axis(two: Timeline, draw: Draw) -> None:
     assert written[1].startswith("1:00 min · 29.0 s of speech")
     assert {"0:00", "0:30", "1:00", "0%", "50%", "100%"} <= set(written)
     assert "1:00:00" in texts(draw(talk(segment(2, 4000), duration=4000.0)))
+    assert texts(draw(replace(two, file="-")))[0] == "Emotion over time"
 
 
 def test_every_class_has_a_band_with_gaps_where_nobody_speaks(two: Timeline, draw: Draw) -> None:

@@ -378,6 +378,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_read(
         ({"hop": 5.0}, "a hop has"),
         ({"detector": "ears"}, "there are model, level, silero"),
         ({"detector": "model"}, "does not tell speech from other sounds"),
+        ({"turns": "meeting.rttm"}, "read the file with serein.read_turns"),
     ]
     for options, message in refused:
         with pytest.raises(ArgumentInvalid, match=message):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pyannote.core import Annotation
 from pyannote.core import Segment as Stretch
 
+import serein.recognition.timeline.turns
 from serein.errors import DataInvalid, NotAFile, NotFound
 from serein.recognition.timeline.formats import write_timeline
 from serein.recognition.timeline.turns import Turn, read_turns
@@ -184,6 +185,16 @@ def test_what_tells_no_turns_is_refused(folder: Path, content: Any, reason: str)
         read(folder, content)
     assert caught.value.file == str(folder / "turns.any")
     assert "turns.any" in caught.value.message
+
+
+def test_file_that_is_no_list_of_turns_is_not_read_to_its_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = rttm(("a", 0, 1, "Anna"))
+    monkeypatch.setattr(serein.recognition.timeline.turns, "LARGEST", len(content))
+    assert len(read(folder, content)) == 1
+    with pytest.raises(DataInvalid, match=f"over {len(content)} bytes"):
+        read(folder, content + "\n")
 
 
 def test_path_where_nothing_can_be_read(tmp_path: Path) -> None:

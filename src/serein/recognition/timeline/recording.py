@@ -261,6 +261,12 @@ class _Judging:
         # A long recording is what a time line is for, and no excerpt shows that all is silent.
         left_out = {"too_long"} if self._is_silent() else {"too_long", "silent"}
         kept = [warning for warning in warnings if warning.code not in left_out]
+        if self._listening.turns is not None and not len(self._windows):
+            what = (
+                f"None of the turns lies within the recording's {sound.duration:.1f} s, so nothing"
+                " was judged; look whether they are those of another recording."
+            )
+            return (*kept, InputWarning("no_speech", what))
         speech = float(self._windows.speech.max(initial=0.0))
         return (*kept, *inspect_speech(speech))
 

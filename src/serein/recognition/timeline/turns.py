@@ -20,6 +20,9 @@ EXPECTED = (
 NAMED = 5
 """So many recordings are named in a message, and the others counted."""
 
+LARGEST = 256 * 1024**2
+"""Bytes of a file of turns at most: those of a thousand hours, word by word."""
+
 _FEWEST_FIELDS, _MOST_FIELDS = 8, 10
 _OTHER_TYPES = (
     *("SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH", "FILLER"),
@@ -98,7 +101,11 @@ def read_turns(path: str | os.PathLike[str], *, recording: str | None = None) ->
 
 def _read(path: str | os.PathLike[str], name: str) -> str:
     try:
-        return Path(path).read_bytes().decode("utf-8-sig")
+        with Path(path).open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise DataInvalid(f"over {LARGEST} bytes, more than who speaks when takes; {EXPECTED}")
+        return content.decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NotFound(f"There is no file at {name!r}.", file=name) from error
     except OSError as error:

@@ -11,7 +11,7 @@ from typing import TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 from serein.recognition.timeline.formats.entries import Tier, tiers_of
-from serein.recognition.timeline.formats.text import one_line, valid
+from serein.recognition.timeline.formats.text import name_of, one_line, valid
 from serein.recognition.timeline.results import Timeline
 
 _SCHEMA = (
@@ -81,7 +81,7 @@ def _medium(file: str | None) -> Iterator[str]:
 
     A relative path stays one, so that the document says nothing of the machine it was made on.
     """
-    if file in (None, "", "-"):  # bytes, an array, standard input
+    if file is None or not name_of(file):
         return
     path = PurePath(file)
     kind = _MEDIA_TYPES.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0] or "unknown"

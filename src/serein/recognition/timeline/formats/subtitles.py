@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import TextIO
 from xml.sax.saxutils import escape
 
 from serein.recognition.timeline.formats.entries import entries_of
-from serein.recognition.timeline.formats.text import clock, one_line, without_arrow
+from serein.recognition.timeline.formats.text import clock, name_of, one_line, without_arrow
 from serein.recognition.timeline.results import Timeline
 
 
@@ -20,7 +19,7 @@ def write_srt(timeline: Timeline, out: TextIO, view: str | None) -> None:
 
 def write_vtt(timeline: Timeline, out: TextIO, view: str | None) -> None:
     """Write WebVTT subtitles (W3C), the speaker as a voice: ``<v Anna>angry 81%``."""
-    recording = PurePath(timeline.file or "").name
+    recording = name_of(timeline.file)
     subject = f"Emotion in {recording}" if recording else "Emotion"
     note = f"{subject}, as the model {timeline.model} judges it; ? says that it is not sure."
     out.write(f"WEBVTT\n\nNOTE {without_arrow(one_line(note))}\n")

@@ -58,9 +58,18 @@ def without_arrow(text: str) -> str:
     return re.sub("--+>", "->", text)
 
 
+def name_of(file: str | None) -> str:
+    """A recording's name without folders; empty for bytes, an array and standard input.
+
+    >>> name_of("calls/monday.mp3"), name_of("-")
+    ('monday.mp3', '')
+    """
+    return "" if file in (None, "-") else PurePath(file).name
+
+
 def stem_of(file: str | None) -> str:
     """A recording's name without folders and suffix."""
-    return PurePath(file or UNNAMED).stem
+    return PurePath(name_of(file) or UNNAMED).stem
 
 
 def seconds(milliseconds: int) -> str:

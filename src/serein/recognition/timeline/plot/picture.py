@@ -11,6 +11,7 @@ import numpy as np
 
 from serein.colours import colours_of, contrast, mixed
 from serein.drawing import readable, shortened
+from serein.recognition.timeline.formats.text import name_of
 from serein.recognition.timeline.plot.canvas import (
     Canvas,
     Description,
@@ -144,8 +145,7 @@ class Picture:
         )
 
     def _name(self) -> str:
-        file = re.split(r"[/\\]", (self._timeline.file or "").rstrip("/\\"))[-1]
-        return readable(file) or "Emotion over time"
+        return readable(name_of(self._timeline.file)) or "Emotion over time"
 
     def _x(self, seconds: Numbers | float) -> Numbers:
         share = np.clip(np.asarray(seconds) / self._seconds, 0, 1)
