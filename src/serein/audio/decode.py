@@ -316,7 +316,8 @@ class Sound:
         if frames > self._limits.max_seconds * self.sampling_rate:
             raise TooLongDuration(
                 f"The sound is longer than the {self._limits.max_seconds:g} seconds that are"
-                " allowed at once; cut it, or raise Limits.max_seconds."
+                " allowed at once; cut it, judge it over time by a time line, or raise"
+                " Limits.max_seconds."
             )
 
     def _check_remainder(self) -> None:

@@ -125,7 +125,8 @@ def described(before: Tally, done: Tally, seconds: float) -> str:
     >>> described(Tally(), Tally(1200, 3, 7200.0), 4.0)
     '1,200 files, 2.0 h of audio in 4 s (1,800 times real time), 3 failed'
     """
-    speed = f" ({done.seconds / seconds:,.0f} times real time)" if seconds > 0 else ""
+    known = done.seconds > 0 and seconds > 0
+    speed = f" ({done.seconds / seconds:,.0f} times real time)" if known else ""
     files = f"{done.files:,} file{'' if done.files == 1 else 's'}"
     audio = f"{duration(done.seconds)} of audio in {duration(seconds)}{speed}"
     return f"{files}, {audio}, {before.failed + done.failed:,} failed"

@@ -107,19 +107,20 @@ class _Printer:
             yield text
 
     def _summary(self) -> Iterator[Text]:
+        from serein.recognition.timeline.segments import merged
         from serein.recognition.timeline.summary import summarize
 
         timeline = self._timeline
         everybody = [("", None), *((f"{printable(name)}: ", name) for name in timeline.speakers)]
         for prefix, speaker in everybody:
-            summary = summarize(
-                [one for one in timeline.segments if speaker is None or one.speaker == speaker],
-                self._view,
-            )
+            own = [one for one in timeline.segments if speaker in (None, one.speaker)]
+            summary = summarize(own, self._view)
             if not summary.speech:
                 continue
             shares = ", ".join(f"{label} {share:.0%}" for label, share in summary.shares.items())
-            share = summary.speech / timeline.duration
+            # Where two speak at once the time passes once.
+            spans = merged([(one.start, one.end) for one in own])
+            share = sum(end - start for start, end in spans) / timeline.duration
             yield Text(
                 f"{prefix}speech {stamp(summary.speech)} ({share:.0%}): {shares}; "
                 f"{_counted(summary.changes)}"

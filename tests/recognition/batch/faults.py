@@ -13,7 +13,7 @@ from typing import Any
 from serein.cli.main import main
 from serein.recognition.recognizer import Recognizer
 
-PAUSE = 0.01  # seconds for every clip
+PAUSE = 0.02  # seconds for every clip
 
 _predict = Recognizer.predict
 

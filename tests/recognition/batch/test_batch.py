@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import active_children
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from serein.errors import ArgumentInvalid, BundleInvalid, DataInvalid, SereinError
+from serein.audio import Limits
+from serein.errors import ArgumentInvalid, BundleInvalid, DataInvalid, SereinError, WorkerDied
 from serein.recognition import Recognizer
 from serein.recognition.batch import (
     Block,
@@ -22,9 +25,13 @@ from serein.recognition.batch import (
     Task,
     TimelineOptions,
     find_files,
+    judging,
+    local,
+    lock,
     run_batch,
 )
 from serein.recognition.batch.lock import locked
+from serein.recognition.recognizer import UNLIMITED
 from serein.results import Prediction
 from tests.builders import build_bundle
 from tests.recognition.batch.conftest import Clips, Rows, read
@@ -117,6 +124,9 @@ def test_resume_does_the_rest_and_nothing_twice(
     run_batch(find_files([*first, *clips.bad]), task, workers=1)
     before = {path.name: path.read_bytes() for path in task.output.iterdir()}
     (task.output / ".part-00007.parquet.tmp").write_bytes(b"half a part")
+    for name in ("_SUCCESS", ".DS_Store"):  # what others leave in any folder
+        (task.output / name).touch()
+        before[name] = b""
     with pytest.raises(ArgumentInvalid, match="--resume"):
         run_batch(find_files(rest), task, workers=1)
     reported: list[Tally] = []
@@ -129,7 +139,7 @@ def test_resume_does_the_rest_and_nothing_twice(
     assert [row["file"] for row in read(task.output)] == sorted([*rest, *clips.bad])
     after = {path.name: path.read_bytes() for path in task.output.iterdir()}
     assert after.items() >= before.items()
-    assert not any(name.startswith(".") for name in after)
+    assert not [name for name in after if "part-" in name and name.startswith(".")]
     assert run_batch(find_files(rest), task, workers=1, resume=True)[1] == Tally()
 
 
@@ -170,6 +180,73 @@ def test_output_that_cannot_be_taken(recognizer: Recognizer, clips: Clips, tmp_p
         run_batch(find_files(clips.good), Task.of(recognizer, file / "below"))
     assert not list(taken.iterdir())
     assert [path.name for path in foreign.iterdir()] == ["thesis"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("s3://bucket/out.parquet", "a folder of this machine"),
+        ("out.csv", "end its name in .parquet"),
+    ],
+)
+def test_output_that_is_no_folder_here(recognizer: Recognizer, name: str, told: str) -> None:
+    with pytest.raises(ArgumentInvalid, match=told):
+        Task.of(recognizer, name)
+
+
+def test_output_may_be_an_address_of_this_machine(recognizer: Recognizer, tmp_path: Path) -> None:
+    place = tmp_path / "a b.parquet"
+    assert Task.of(recognizer, place.as_uri()).output == place
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS])
+def test_file_system_without_locks_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(lock, "_lock", refuse)
+    with locked(tmp_path):
+        assert (tmp_path / ".lock").exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_processes_that_the_system_refuses(
+    recognizer: Recognizer, clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Context:
+        def Pipe(self) -> None:  # noqa: N802 (as multiprocessing names it)
+            raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(local, "get_context", lambda method: Context())
+    task = Task.of(recognizer, tmp_path / "out.parquet")
+    with pytest.raises(WorkerDied, match=r"no 1 processes can be begun \(Too many open files\)"):
+        run_batch(find_files(clips.good), task, workers=4)
+    assert not task.output.exists()
+
+
+@pytest.mark.parametrize("over_time", [False, True])
+def test_remote_sounds_have_the_limits_of_those_here(
+    recognizer: Recognizer,
+    clips: Clips,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    over_time: bool,
+) -> None:
+    asked: list[Limits] = []
+
+    @contextmanager
+    def fetched(address: str, limits: Limits) -> Iterator[bytes]:
+        asked.append(limits)
+        yield Path(clips.good[0]).read_bytes()
+
+    monkeypatch.setattr(judging, "fetched", fetched)
+    timeline = TimelineOptions() if over_time else None
+    task = Task.of(recognizer, tmp_path / "out.parquet", timeline=timeline)
+    (row, *_) = judged_in_this_process(task, ["s3://bucket/a.wav"])
+    assert row["error_code"] is None
+    assert asked == [UNLIMITED if over_time else Limits()]
 
 
 def test_damaged_part_is_named(recognizer: Recognizer, clips: Clips, tmp_path: Path) -> None:
@@ -222,10 +299,9 @@ def test_killed_workers_lose_nothing(
     killed: list[int] = []
 
     def kill(tally: Tally) -> None:
-        # Each of the first three processes that has judged something.
+        # The oldest: three in a row that have not yet loaded the model would end the batch.
         if tally.files > 20 + 100 * len(killed) and len(killed) < 3:
-            pid = active_children()[-1].pid
-            assert pid is not None
+            pid = min(child.pid or 0 for child in active_children())
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from functools import partial
 from glob import glob
@@ -142,6 +143,20 @@ def test_parquet_table(tree: Path) -> None:
     (tree / "parts.parquet").mkdir()
     pq.write_table(table, tree / "parts.parquet" / "part-00000.parquet")
     assert found("parts.parquet") == [str(Path("parts.parquet", "one.wav")), *expected[1:]]
+
+
+def test_column_of_a_parquet_table_in_any_case(tree: Path) -> None:
+    pq.write_table(pa.table({"Path": ["one.wav"]}), tree / "a" / "t.parquet")
+    assert found("a/t.parquet") == [str(Path("a", "one.wav"))]
+
+
+def test_result_of_a_batch_knows_its_folder(tree: Path, tmp_path: Path) -> None:
+    table = pa.table({"file": ["a/one.wav", "a/one.wav"]})
+    about = json.dumps({"format": 1, "folder": str(tree)})
+    (tmp_path / "out.parquet").mkdir()
+    part = tmp_path / "out.parquet" / "part-00000.parquet"
+    pq.write_table(table.replace_schema_metadata({"serein.batch": about}), part)
+    assert found(tmp_path / "out.parquet") == [str(tree / "a/one.wav")] * 2
 
 
 def test_utterance_table_knows_its_folder(tree: Path, tmp_path: Path) -> None:

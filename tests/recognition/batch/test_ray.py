@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -29,7 +31,7 @@ from serein.recognition.batch import (
     run_batch,
 )
 from serein.recognition.batch.entries import Entry
-from serein.recognition.batch.ray_engine import Witness, judge_on_ray, ray_cluster
+from serein.recognition.batch.ray_engine import RayJudge, Witness, judge_on_ray, ray_cluster
 from tests.recognition.batch.conftest import Clips, Rows, read
 
 ray = pytest.importorskip("ray", reason="ray is missing")
@@ -110,6 +112,7 @@ def test_node_killed_in_the_middle_loses_nothing(
 ) -> None:
     files = [*make_clips(36), *clips.good, *clips.bad, str(clips.folder / "missing.wav")]
     model = load(recognizer.bundle.export(tmp_path / "model"))
+    (tmp_path / "model" / "notes").mkdir()
     task = Task.of(model, tmp_path / "out.parquet", view="three")
     reported: list[Tally] = []
 
@@ -267,6 +270,19 @@ def test_witness_counts_what_ended_in_a_file() -> None:
     assert witness.begin(4) == (False, frozenset())
     witness.end(3)
     assert witness.begin(3) == (True, frozenset())
+
+
+def test_error_of_the_witness_is_told_as_itself(
+    recognizer: Recognizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get(reference: object) -> None:
+        # Its class is made by Ray, and no other process knows it.
+        raise ray.exceptions.RayTaskError("begin", "", WorkerDied("enough")).as_instanceof_cause()
+
+    monkeypatch.setattr(ray, "get", get)
+    judge = RayJudge(Task.of(recognizer, tmp_path / "out.parquet"), {}, MagicMock())
+    outcome = pickle.loads(judge({"block": pickle.dumps(Block(0, ("a.wav",)))})["outcome"])
+    assert (type(outcome), outcome.message) == (WorkerDied, "enough")
 
 
 def test_witness_has_enough_of_a_block() -> None:

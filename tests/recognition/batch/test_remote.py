@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -58,11 +57,86 @@ def test_small_files_are_held_and_large_ones_are_not(
         assert source == b"x" * 10
     monkeypatch.setattr(remote, "HELD_IN_MEMORY", 9)
     with remote.fetched(address, Limits()) as source:
-        assert isinstance(source, Path)
-        assert source.read_bytes() == b"x" * 10
-    assert not source.exists()
+        assert not isinstance(source, bytes)
+        source.seek(0)
+        assert source.read() == b"x" * 10
+    assert source.closed
     with pytest.raises(TooLarge), remote.fetched(address, Limits(max_bytes=9)):
         pass
+
+
+def test_file_whose_size_nobody_says_is_copied_up_to_the_limit(
+    calls: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MemoryFileSystem, "info", lambda self, path: {"size": None})
+    monkeypatch.setattr(remote, "_PAUSE", 0.0)
+    sent = iter([(b"y" * 9, True), (b"x" * 5, False), (b"x" * 10, False)])
+
+    def opened(self: Any, path: str, mode: str) -> Any:
+        """At first the line breaks; then there is another file, a shorter one."""
+        content, torn = next(sent)
+        pieces = iter([content])
+
+        class Line:
+            def __enter__(self) -> Any:
+                return self
+
+            def __exit__(self, *_: object) -> None:
+                """Nothing is open."""
+
+            def read(self, size: int) -> bytes:
+                piece = next(pieces, b"")
+                if not piece and torn:
+                    raise ConnectionResetError("the line is down")
+                return piece
+
+        return Line()
+
+    monkeypatch.setattr(MemoryFileSystem, "open", opened)
+    with remote.fetched("memory://calls/a.wav", Limits(max_bytes=9)) as source:
+        assert not isinstance(source, bytes)
+        source.seek(0)
+        assert source.read() == b"x" * 5
+    with pytest.raises(TooLarge), remote.fetched("memory://calls/a.wav", Limits(max_bytes=9)):
+        pass
+
+
+class _Answered(Exception):
+    """As the network library raises it where a server refuses."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+
+
+@pytest.mark.parametrize(
+    ("cause", "error", "attempts"),
+    [
+        (None, NotFound, 1),
+        (_Answered(404), NotFound, 1),
+        (_Answered(403), DownloadFailed, 1),
+        (_Answered(503), DownloadFailed, 3),
+        (ConnectionError("no route"), DownloadFailed, 3),
+    ],
+)
+def test_over_http_an_outage_is_no_missing_file(
+    monkeypatch: pytest.MonkeyPatch,
+    cause: Exception | None,
+    error: type[Exception],
+    attempts: int,
+) -> None:
+    monkeypatch.setattr(remote, "_PAUSE", 0.0)
+    asked: list[str] = []
+
+    class System:
+        def info(self, path: str) -> Any:
+            asked.append(path)
+            raise FileNotFoundError(path) from cause  # as fsspec does it, whatever happened
+
+    monkeypatch.setattr(remote, "_system", lambda address: (System(), address))
+    with pytest.raises(error), remote.fetched("https://host/a.wav", Limits()):
+        pass
+    assert len(asked) == attempts
 
 
 def test_what_is_not_there_or_not_reached(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import islice, pairwise
 
@@ -112,6 +113,22 @@ def test_windows_lie_within_turns(layout: Layout, told: list[tuple[int, int, str
         expected += [(first + begin, first + end, turn.speaker) for begin, end in lie]
     found = [(span.begin, span.end, span.speaker) for span in spans]
     assert sorted(found, key=str) == sorted(expected, key=str)
+
+
+def test_turns_are_begun_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+    within = Layout.within
+
+    def counted(self: Layout, begin: int, end: int, speaker: str | None) -> Iterator[Span]:
+        begun.append(begin)
+        return within(self, begin, end, speaker)
+
+    monkeypatch.setattr(Layout, "within", counted)
+    turns = [Turn(float(second), second + 1.5, "A") for second in range(1_000)]
+    spans = Layout(3.0, 1.0, 1_000).turns(turns)
+    assert next(spans) == Span(0, 1_500, "A")
+    assert len(begun) <= 2
+    assert len(list(spans)) == 999
 
 
 @pytest.mark.parametrize("window", [0.0, 0.49, 30.1, -3.0, math.nan, math.inf])

@@ -5,12 +5,11 @@ from serein.recognition.batch.blocks import Block, cut_into_blocks
 from serein.recognition.batch.entries import Entry
 from serein.recognition.batch.inputs import find_files
 from serein.recognition.batch.judging import BlockJudge
-from serein.recognition.batch.local import MOST_WORKERS, judge_locally
+from serein.recognition.batch.local import judge_locally
 from serein.recognition.batch.tally import Tally
 from serein.recognition.batch.task import Task, TimelineOptions
 
 __all__ = [
-    "MOST_WORKERS",
     "Block",
     "BlockJudge",
     "Engine",

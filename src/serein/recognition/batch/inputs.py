@@ -1,6 +1,7 @@
 """From what a person names to files: folders, patterns, tables, lists and remote addresses.
 
-Everything is found lazily and in a fixed order, so that millions of files need no memory.
+Everything is found lazily and in a fixed order, so that of millions of files only the folder at
+hand is held, or what an address lists.
 """
 
 from __future__ import annotations
@@ -110,7 +111,9 @@ def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
         return
     if identity in above:  # a link to a folder that it lies in
         return
-    for entry in found:
+    found.reverse()
+    while found:
+        entry = found.pop()  # or it would stay, with what it knows of the file
         if entry.name.startswith((".", "__MACOSX")):
             continue
         if entry.is_dir():

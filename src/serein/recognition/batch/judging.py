@@ -14,7 +14,7 @@ from serein.recognition.batch.remote import fetched
 from serein.recognition.batch.rows import Row, row_of_error, row_of_prediction, rows_of_timeline
 from serein.recognition.batch.tally import Tally
 from serein.recognition.batch.task import Task
-from serein.recognition.recognizer import load
+from serein.recognition.recognizer import UNLIMITED, load
 
 Begin = Callable[[int, Tally], None]
 """Called with the index of the file that comes next, and what was done of the block."""
@@ -91,7 +91,9 @@ class BlockJudge:
         try:
             if not is_address(file):
                 return self._judged(os.path.join(self._task.folder, file), file)  # noqa: PTH118
-            with fetched(file, self._recognizer.limits) as source:
+            # What is judged over time is held in no memory, and has no limit here or elsewhere.
+            limits = self._recognizer.limits if self._task.timeline is None else UNLIMITED
+            with fetched(file, limits) as source:
                 return self._judged(source, file)
         except SereinError:
             raise

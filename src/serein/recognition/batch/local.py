@@ -22,14 +22,12 @@ from serein.recognition.batch.tables import load_pyarrow
 from serein.recognition.batch.tally import Tally
 from serein.recognition.batch.task import Task
 
-MOST_WORKERS = 60
-"""Windows waits for so many processes at most."""
-
 Report = Callable[[Tally], None]
 """Called every now and then with what was done so far."""
 
 _REPORTED = 0.2  # seconds
 _PATIENCE = 10.0  # seconds that a process has to end
+_MOST_ON_WINDOWS = 60  # so many processes it waits for at most
 _STILLBORN = 3  # so many processes in a row that end before they are ready are enough
 _ONE_THREAD = (
     "OMP_NUM_THREADS",
@@ -52,7 +50,7 @@ def judge_locally(
     blocks
         Taken one by one when a process is free.
     workers
-        How many processes, at most 60.
+        How many processes; on Windows at most 60.
 
     Raises
     ------
@@ -64,7 +62,7 @@ def judge_locally(
         The model has changed.
     """
     pool = _Pool(blocks, task, report or (lambda tally: None))
-    return pool.run(min(workers, MOST_WORKERS))
+    return pool.run(min(workers, _MOST_ON_WINDOWS) if os.name == "nt" else workers)
 
 
 @dataclass(frozen=True)
@@ -117,10 +115,16 @@ class _Pool:
     def _start(self, block: Block) -> None:
         # Not forked: this process may hold threads, of a progress display or of a network library.
         context = get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self.task), daemon=True)
-        with _heirs_of_one_thread():
-            process.start()
+        try:
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(theirs, self.task), daemon=True)
+            with _heirs_of_one_thread():
+                process.start()
+        except OSError as error:
+            raise WorkerDied(
+                f"no {len(self.workers) + 1} processes can be begun ({error.strerror or error}); "
+                "try again with fewer --workers"
+            ) from error
         theirs.close()  # so that the pipe ends when the process does
         self.workers[ours] = _Worker(process, block)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,10 +13,13 @@ from serein.errors import ArgumentInvalid, DataInvalid
 LOCK = ".lock"
 """Name of the file that is locked; it is there only while a run is."""
 
+_HELD = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
+"""What the systems say where another process holds a lock."""
+
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder.
+    """Hold the lock of a folder, if its file system has locks: not all of clusters have.
 
     Raises
     ------
@@ -49,14 +53,16 @@ def _taken(path: Path) -> int:
             ) from error
         try:
             _lock(descriptor)
-            if _is_at(descriptor, path):
-                return descriptor
         except OSError as error:
+            if error.errno not in _HELD:
+                return descriptor
             os.close(descriptor)
             raise ArgumentInvalid(
                 f"another run is writing into {path.parent}; wait for its end, or name another "
                 "folder"
             ) from error
+        if _is_at(descriptor, path):
+            return descriptor
         os.close(descriptor)
 
 

@@ -21,7 +21,7 @@ from serein.errors import ArgumentInvalid, DataInvalid
 from serein.recognition.batch.entries import Seen, is_address
 from serein.recognition.batch.lock import LOCK, locked
 from serein.recognition.batch.rows import Row, columns_of
-from serein.recognition.batch.tables import load_pyarrow
+from serein.recognition.batch.tables import BATCH_KEY, load_pyarrow
 from serein.recognition.batch.task import Task
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 """Of the columns and metadata of a part; raised whenever they change."""
 
-_KEY = b"serein.batch"
 _PART = re.compile(r"part-(\d{5,})\.parquet")
 _UNFINISHED = re.compile(r"\.part-\d{5,}\.parquet\.tmp")
 
@@ -64,7 +63,7 @@ def schema_of(task: Task) -> pyarrow.Schema:
         "options": task.options,
         "folder": str(task.folder),
     }
-    return columns_of(task).with_metadata({_KEY: json.dumps(about).encode()})
+    return columns_of(task).with_metadata({BATCH_KEY: json.dumps(about).encode()})
 
 
 def encode_part(rows: Sequence[Row], schema: pyarrow.Schema) -> bytes:
@@ -147,7 +146,8 @@ def _examine(folder: Path, resume: bool) -> list[str]:
     """Names of the parts that are there."""
     found = sorted(path.name for path in folder.iterdir() if path.name != LOCK)
     others = [name for name in found if not _PART.fullmatch(name)]
-    foreign = [name for name in others if not _UNFINISHED.fullmatch(name)]
+    # Readers of Parquet overlook such names too: file managers and Spark leave some anywhere.
+    foreign = [name for name in others if not name.startswith((".", "_"))]
     if foreign:
         raise ArgumentInvalid(
             f"{folder} holds {foreign[0]!r}, which no batch wrote; name a new folder"
@@ -182,15 +182,16 @@ def _read(folder: Path, names: Sequence[str], task: Task) -> Written:
             with parquet.ParquetFile(path) as part:
                 about = _about(path, part.schema_arrow)
                 _require_same(path, about, task)
-                files = part.read(columns=["file", "error_code"])
+                read = part.read(columns=["file", "error_code"])
         except (arrow.ArrowException, OSError) as error:
             raise DataInvalid(
                 f"{path}: cannot be read ({error}); remove it and go on with --resume, and its "
                 "files are judged again",
                 file=str(path),
             ) from error
-        for file, code in zip(*(column.to_pylist() for column in files.columns), strict=True):
-            _require_same_folder(path, file, about, task)
+        files, codes = (column.to_pylist() for column in read.columns)
+        _require_same_folder(path, files, about, task)
+        for file, code in zip(files, codes, strict=True):
             if written.seen.add(file):
                 written.files += 1
                 written.failed += code is not None
@@ -199,7 +200,7 @@ def _read(folder: Path, names: Sequence[str], task: Task) -> Written:
 
 def _about(path: Path, schema: pyarrow.Schema) -> Mapping[str, Any]:
     try:
-        about: Mapping[str, Any] = json.loads((schema.metadata or {})[_KEY])
+        about: Mapping[str, Any] = json.loads((schema.metadata or {})[BATCH_KEY])
     except (KeyError, ValueError):
         raise ArgumentInvalid(
             f"{path} is no part of a batch of Serein; name a new folder"
@@ -224,13 +225,15 @@ def _require_same(path: Path, about: Mapping[str, Any], task: Task) -> None:
             )
 
 
-def _require_same_folder(path: Path, file: str, about: Mapping[str, Any], task: Task) -> None:
+def _require_same_folder(
+    path: Path, files: Sequence[str], about: Mapping[str, Any], task: Task
+) -> None:
     """Relative paths of an earlier run mean other files in another folder."""
     begun = Path(str(about.get("folder")))
-    if begun == task.folder or is_address(file) or Path(file).is_absolute():
-        return
     # Where the folder is gone it was moved, with the files and the result in it.
-    if begun.is_dir() and not begun.samefile(task.folder):
+    if begun == task.folder or not begun.is_dir() or begun.samefile(task.folder):
+        return
+    if not all(is_address(file) or Path(file).is_absolute() for file in files):
         raise ArgumentInvalid(
             f"{path.parent} names files relative to {begun}, where it was begun; go on from there"
         )

@@ -69,7 +69,8 @@ def judge_on_ray(
     """
     done = Tally()
     with ray_cluster():
-        model = {path.name: path.read_bytes() for path in Path(task.model).iterdir()}
+        files = (path for path in Path(task.model).iterdir() if path.is_file())
+        model = {path.name: path.read_bytes() for path in files}
         actors = _Actors(task, model, _begin_witness(), workers)
         while wave := list(islice(blocks, max(_BLOCKS, _BLOCKS_OF_A_WORKER * workers))):
             waiting = {block.part for block in wave}
@@ -220,7 +221,8 @@ class RayJudge:
         try:
             outcome: object = self._outcome(pickle.loads(row["block"]))
         except SereinError as error:
-            outcome = error
+            # Of the witness's own errors Ray makes some of a class that cannot be pickled.
+            outcome = getattr(error, "cause", error)
         return {"outcome": pickle.dumps(outcome)}
 
     def _outcome(self, block: Block) -> tuple[str, bytes, Tally]:

@@ -6,11 +6,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, BinaryIO, TypeVar
 
 from serein.audio import Limits
-from serein.errors import ArgumentInvalid, DependencyMissing, DownloadFailed, NotFound, TooLarge
+from serein.errors import (
+    ArgumentInvalid,
+    DependencyMissing,
+    DownloadFailed,
+    NotFound,
+    SereinError,
+    TooLarge,
+)
 from serein.filenames import is_recording
 from serein.recognition.batch.entries import UNKNOWN_SIZE, Entry, entry_of
 
@@ -19,6 +26,9 @@ HELD_IN_MEMORY = 64 * 2**20
 
 _ATTEMPTS = 3
 _PAUSE = 0.5  # seconds, doubled after every attempt
+_AT_ONCE = 8 * 2**20  # bytes that are copied at once
+_GONE = (404, 410)
+_FORBIDDEN = (401, 403)
 Value = TypeVar("Value")
 
 
@@ -37,10 +47,11 @@ def find_remote(address: str) -> Iterator[Entry]:
         It cannot be listed.
     """
     system, path = _system(address)
-    over_http = address.lower().startswith(("http://", "https://"))
     if "*" in address:
         found = _reached(address, lambda: system.glob(path, detail=True))
-    elif address.endswith("/") or (not over_http and _reached(address, lambda: system.isdir(path))):
+    elif address.endswith("/") or (
+        not _is_http(address) and _reached(address, lambda: system.isdir(path))
+    ):
         found = _reached(address, lambda: system.find(path, detail=True))
     else:
         yield entry_of(address)
@@ -66,8 +77,10 @@ def open_remote(address: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def fetched(address: str, limits: Limits) -> Iterator[bytes | Path]:
+def fetched(address: str, limits: Limits) -> Iterator[bytes | BinaryIO]:
     """A remote file as bytes, or where it is large as a temporary file.
+
+    That file has no name, so that it goes with the process, however that ends.
 
     Raises
     ------
@@ -84,19 +97,36 @@ def fetched(address: str, limits: Limits) -> Iterator[bytes | Path]:
     """
     system, path = _system(address)
     size = _reached(address, lambda: system.info(path)).get("size")
-    if size is not None and size > limits.max_bytes:
-        raise TooLarge(
-            f"The file has {size} bytes, more than the {limits.max_bytes} that are allowed; cut it,"
-            " or raise Limits.max_bytes.",
-            file=address,
-        )
+    _check_size(address, size or 0, limits)
     if size is not None and size <= HELD_IN_MEMORY:
         yield _reached(address, lambda: system.cat_file(path))
         return
-    with tempfile.TemporaryDirectory(prefix="serein-") as folder:
-        copy = Path(folder) / "remote"
-        _reached(address, lambda: system.get_file(path, str(copy)))
+    with tempfile.TemporaryFile(prefix="serein-") as copy:
+        _reached(address, lambda: _copy(address, system.open(path, "rb"), copy, limits))
         yield copy
+
+
+def _check_size(address: str, size: int, limits: Limits) -> None:
+    if size > limits.max_bytes:
+        raise TooLarge(
+            f"The file has more than the {limits.max_bytes} bytes that are allowed; cut it, or "
+            "judge it over time.",
+            file=address,
+        )
+
+
+def _copy(address: str, remote: Any, copy: BinaryIO, limits: Limits) -> None:
+    """Copy a remote file, of which nobody said how large it is, or a large one."""
+    copy.seek(0)
+    copy.truncate()  # of what came at an attempt before
+    with remote:
+        while block := remote.read(_AT_ONCE):
+            copy.write(block)
+            _check_size(address, copy.tell(), limits)
+
+
+def _is_http(address: str) -> bool:
+    return address.lower().startswith(("http://", "https://"))
 
 
 def _system(address: str) -> tuple[Any, str]:
@@ -126,16 +156,31 @@ def _reached(address: str, call: Callable[[], Value]) -> Value:
     for attempt in range(_ATTEMPTS):
         try:
             return call()
-        except FileNotFoundError as error:
-            raise NotFound(f"There is no file at {address!r}.", file=address) from error
+        except SereinError:
+            raise
         except ImportError as error:
             raise DependencyMissing(f"{address}: {error}", file=address) from error
         except Exception as error:  # every protocol has errors of its own, without a common base
-            if attempt + 1 == _ATTEMPTS or isinstance(error, PermissionError):
+            problem = _problem(address, error)
+            if isinstance(problem, FileNotFoundError):
+                raise NotFound(f"There is no file at {address!r}.", file=address) from error
+            if attempt + 1 == _ATTEMPTS or _is_forbidden(problem):
                 raise DownloadFailed(
-                    f"{address} could not be fetched ({type(error).__name__}: {error}); check the "
-                    "address, the rights and the network",
+                    f"{address} could not be fetched ({type(problem).__name__}: {problem}); check "
+                    "the address, the rights and the network",
                     file=address,
                 ) from error
             time.sleep(_PAUSE * 2**attempt)
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _problem(address: str, error: Exception) -> BaseException:
+    """What an error means: of all that fails over HTTP fsspec says that nothing is there."""
+    cause = error.__cause__
+    if not (_is_http(address) and isinstance(error, FileNotFoundError)) or cause is None:
+        return error
+    return error if getattr(cause, "status", None) in _GONE else cause
+
+
+def _is_forbidden(problem: BaseException) -> bool:
+    return isinstance(problem, PermissionError) or getattr(problem, "status", None) in _FORBIDDEN

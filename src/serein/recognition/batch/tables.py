@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,9 @@ TABLE_EXTENSIONS = (".parquet", ".csv", ".tsv")
 COLUMNS = ("path", "file", "filename")
 """Columns that name the files; the first of them that a table has counts."""
 
+BATCH_KEY = b"serein.batch"
+"""Of the metadata of a batch's own result, in which is the folder where it was begun."""
+
 # The utterance table of `serein corpora scan` says which folder its paths are relative to.
 _ROOT_KEY = b"serein.root"
 _DELIMITERS = ",;\t"
@@ -27,8 +31,8 @@ _DELIMITERS = ",;\t"
 def read_names(table: str) -> Iterator[str]:
     """The files that a table names, in its order; empty cells are left out.
 
-    A path is relative to the folder that the table lies in, or to the scanned folder where it is
-    an utterance table.
+    A path is relative to the folder that the table lies in; in an utterance table to the scanned
+    folder, and in the result of a batch to the folder in which that was begun.
 
     Parameters
     ----------
@@ -85,9 +89,10 @@ def _parquet(table: str, file: BinaryIO) -> Iterator[str]:
     arrow, parquet = load_pyarrow()
     try:
         source = parquet.ParquetFile(file)
-        column = _column(table, source.schema_arrow.names)
-        root = (source.schema_arrow.metadata or {}).get(_ROOT_KEY)
-        folder = _folder_of(table) if root is None else root.decode()
+        names = source.schema_arrow.names
+        header = [name.casefold() for name in names]
+        column = names[header.index(_column(table, header))]
+        folder = _folder_by(source.schema_arrow.metadata or {}) or _folder_of(table)
         for batch in source.iter_batches(columns=[column]):
             for name in batch.column(0).to_pylist():
                 if name:
@@ -96,6 +101,13 @@ def _parquet(table: str, file: BinaryIO) -> Iterator[str]:
         raise DataInvalid(
             f"{table}: cannot be read as Parquet ({error}); write the table again", file=table
         ) from error
+
+
+def _folder_by(metadata: Mapping[bytes, bytes]) -> str | None:
+    """The folder that the table itself says its paths are relative to."""
+    if BATCH_KEY in metadata:
+        return str(json.loads(metadata[BATCH_KEY])["folder"])
+    return metadata[_ROOT_KEY].decode() if _ROOT_KEY in metadata else None
 
 
 def _text(table: str, file: BinaryIO) -> Iterator[str]:

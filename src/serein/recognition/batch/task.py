@@ -8,10 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from serein.errors import ArgumentInvalid
 from serein.labels import SEXES, regroup
+from serein.recognition.batch.entries import extension_of, is_address, without_file_scheme
 from serein.recognition.recognizer import Recognizer
 from serein.recognition.speaker import SpeakerProfile
 from serein.recognition.timeline.layout import HOP, WINDOW, Layout
+
+_TEXTS = (".csv", ".tsv", ".json", ".jsonl", ".txt", ".xlsx")
+"""What is asked for in such a file is not what a folder of Parquet files is."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,8 @@ class Task:
         Raises
         ------
         ArgumentInvalid
-            If the view does not fit the model, or a window or hop is out of range.
+            If the view does not fit the model, a window or hop is out of range, or the output is
+            no name for a folder of Parquet files here.
         """
         if timeline is not None:
             rate = recognizer.bundle.manifest.features.sampling_rate
@@ -84,7 +90,7 @@ class Task:
             fingerprint=recognizer.bundle.fingerprint,
             labels=recognizer.labels,
             folder=Path.cwd(),
-            output=Path(output).absolute(),
+            output=_place(str(output)),
             view=view,
             view_labels=() if view is None else _classes_of(recognizer, view),
             speaker=speaker,
@@ -100,6 +106,22 @@ class Task:
             "speaker": speaker and hashlib.sha256(speaker.encode()).hexdigest()[:16],
             "timeline": None if self.timeline is None else asdict(self.timeline),
         }
+
+
+def _place(output: str) -> Path:
+    """Where the parts go."""
+    output = without_file_scheme(output)
+    if is_address(output):
+        raise ArgumentInvalid(
+            f"{output}: a result is written into a folder of this machine; name one, and copy it "
+            "when it is whole"
+        )
+    if extension_of(output) in _TEXTS:
+        raise ArgumentInvalid(
+            f"{output}: a result is a folder of Parquet files, and no table of text; end its name "
+            "in .parquet"
+        )
+    return Path(output).absolute()
 
 
 def _classes_of(recognizer: Recognizer, view: str) -> tuple[str, ...]:

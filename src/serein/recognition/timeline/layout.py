@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from heapq import merge
+from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -113,11 +113,28 @@ class Layout:
 
     def turns(self, turns: Sequence[Turn]) -> Iterator[Span]:
         """The windows within the turns of speakers, in the order in which they begin."""
+        # Not heapq.merge, which begins with all turns at once: a long recording has 100,000.
+        under_way: list[_Turning] = []
         rate = self.sampling_rate
-        return merge(
-            *(
-                self.within(round(turn.start * rate), round(turn.end * rate), turn.speaker)
-                for turn in turns
-            ),
-            key=lambda span: span.begin,
-        )
+        for number, turn in enumerate(sorted(turns, key=lambda turn: turn.start)):
+            begin, end = round(turn.start * rate), round(turn.end * rate)
+            while under_way and under_way[0][0] <= begin:
+                yield _earliest(under_way)
+            _go_on(under_way, number, self.within(begin, end, turn.speaker))
+        while under_way:
+            yield _earliest(under_way)
+
+
+_Turning = tuple[int, int, Span, Iterator[Span]]
+"""Beginning of a turn's next window, the turn's number, that window, and those after it."""
+
+
+def _go_on(under_way: list[_Turning], number: int, spans: Iterator[Span]) -> None:
+    if (span := next(spans, None)) is not None:
+        heappush(under_way, (span.begin, number, span, spans))
+
+
+def _earliest(under_way: list[_Turning]) -> Span:
+    _, number, span, spans = heappop(under_way)
+    _go_on(under_way, number, spans)
+    return span

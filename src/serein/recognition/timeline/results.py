@@ -232,7 +232,7 @@ class Summary(Portable):
     Attributes
     ----------
     speech
-        Seconds in which somebody speaks.
+        Seconds in which somebody speaks; where several speak at once, those of each.
     shares
         Share of that time for each label, 0 to 1, the largest first; labels that never come are
         left out.
