@@ -53,7 +53,7 @@ def test_folder_to_table(run: Run, bundle: Path, clips: list[Path], tmp_path: Pa
     assert again.status == 2
     assert "--resume" in again.err
     words = ("batch", clips[0].parent, "-o", out, "--model", bundle, "--resume")
-    assert "'labels'" in run(*words).err
+    assert "this run has no --labels" in run(*words).err
     assert "3 files were done before; 0 files" in run(*words, "--labels", "three").err
 
 

@@ -23,6 +23,7 @@ from serein.errors import SereinError
 from serein.recognition.timeline.formats import FORMATS, write_timeline
 from serein.recognition.timeline.results import Timeline
 from serein.recognition.timeline.turns import Turn, read_turns
+from serein.recognition.timeline.views import in_view
 from tests.builders import build_bundle, speech_like
 from tests.cli.conftest import COMMAND, Run, environment, process
 from tests.recognition.timeline.recordings import RATE, talk
@@ -70,10 +71,14 @@ def files_in(folder: Path) -> set[str]:
 def test_segments_for_people(run: Run, model: Path, meeting: Path, expected: Timeline) -> None:
     ended = run("timeline", "--model", model, meeting)
     assert (ended.status, "\x1b" in ended.out) == (0, False)
-    head, strip, _, *rest = ended.out.splitlines()
+    head, strip, legend, _, *rest = ended.out.splitlines()
     assert head.startswith(f"{meeting}  ")
     assert "model tiny" in head
     assert 0 < len(strip.strip()) <= 64
+    letters = {one.split()[1]: one.split()[0] for one in legend.split(", ")}
+    assert set(letters) == set(expected.labels)
+    assert len(set(letters.values())) == len(letters)
+    assert set(strip) - {" "} <= {letters[one.label] for one in expected.segments if one.label}
     shown = rest[: len(expected.segments)]
     for line, segment in zip(shown, expected.segments, strict=True):
         assert f" {segment.label} " in line
@@ -83,12 +88,15 @@ def test_segments_for_people(run: Run, model: Path, meeting: Path, expected: Tim
     assert blank == ""
     for label, share in expected.summary.shares.items():
         assert f"{label} {share:.0%}" in summary
-    assert moments.startswith(f"strongest moments: {expected.summary.strongest[0].label} ")
+    strongest = expected.summary.strongest[0]
+    told = f"{strongest.label}{'' if strongest.decided else '?'} {strongest.confidence:.0%} at "
+    assert moments.startswith(f"strongest moments: {told}")
 
 
 def test_another_view_for_people(run: Run, model: Path, meeting: Path, expected: Timeline) -> None:
     ended = run("timeline", "--model", model, "--labels", "three", meeting)
-    for segment, line in zip(expected.segments, ended.out.splitlines()[3:], strict=False):
+    segments = in_view(expected, "three").segments
+    for segment, line in zip(segments, ended.out.splitlines()[4:], strict=False):
         view = segment.view("three")
         assert view is not None
         assert f" {view.label} " in line
@@ -281,7 +289,7 @@ def test_who_speaks_is_told(
     assert list(value["speakers"]) == ["Anna", "Bob"]
     shown = run("timeline", "--model", model, *options, meeting).out
     assert "\nAnna: speech " in shown
-    assert ("enrolled speaker" in shown) == adapt
+    assert ("compared with a profile" in shown) == adapt
 
 
 def test_what_is_written_tells_who_speaks_when(

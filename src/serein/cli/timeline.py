@@ -76,8 +76,10 @@ Output = Annotated[
     typer.Option("--output", "-o", metavar="OUT", help="Write a file; may be given repeatedly."),
 ]
 Plot = Annotated[
-    Path | None,
-    typer.Option("--plot", metavar="OUT", help="Draw a picture, a .png or an .svg."),
+    list[Path] | None,
+    typer.Option(
+        "--plot", metavar="OUT", help="Draw a picture, a .png or an .svg; may be given repeatedly."
+    ),
 ]
 
 
@@ -107,12 +109,13 @@ def timeline(
     emotion, without silence. Every window as judged is in JSON.
     """
     targets = _targets(format, output or [], as_json)
-    if plot is not None:
+    pictures = plot or []
+    for picture in pictures:
         from serein.recognition.timeline.plot import check_picture
 
-        check_picture(plot)
+        check_picture(picture)
     places = [Path(name) for name, _ in targets if name != STANDARD_INPUT]
-    _check_places([*places, *([] if plot is None else [plot])], kept=(file, turns))
+    _check_places([*places, *pictures], kept=(file, turns))
     recognizer, profile = prepare(model, labels=labels, speaker=speaker)
     told = None if turns is None else _read_turns(turns, file)
     try:
@@ -136,7 +139,7 @@ def timeline(
         else:
             complain("error", error.message, file=file)
         raise typer.Exit(1) from error
-    _deliver(replace(found, file=file), targets, plot, labels)
+    _deliver(replace(found, file=file), targets, pictures, labels)
 
 
 def _targets(format: str | None, outputs: list[str], as_json: bool) -> list[tuple[str, str]]:
@@ -192,17 +195,17 @@ def _read_turns(path: str, recording: str) -> tuple[Turn, ...]:
 
 
 def _deliver(
-    found: Timeline, targets: list[tuple[str, str]], plot: Path | None, labels: str | None
+    found: Timeline, targets: list[tuple[str, str]], pictures: list[Path], labels: str | None
 ) -> None:
     from serein.recognition.timeline.formats import write_timeline
 
     for warning in found.warnings:
         complain("warning", warning.message, file=found.file)
-    if plot is not None:
+    for picture in pictures:
         from serein.recognition.timeline.plot import draw_timeline
 
-        draw_timeline(found, plot, view=labels)
-        complain(f"{plot} is drawn")
+        draw_timeline(found, picture, view=labels)
+        complain(f"{picture} is drawn")
     for name, format in targets:
         if name == STANDARD_INPUT:
             sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,9 @@ def print_timeline(timeline: Timeline, view: str | None) -> None:
     view
         The label view, or None for the model's own labels.
     """
+    from serein.recognition.timeline.views import in_view
+
+    timeline = in_view(timeline, view)
     out = console()
     blocks = can_print(out, "█▏▎▍▌▋▊▉·–")
     printer = _Printer(timeline, view or "all", blocks, coloured=has_colours(out))
@@ -51,6 +55,10 @@ class _Printer:
             yield Text(NO_SPEECH, "bold yellow")
             return
         yield self._strip(shown)
+        if not self._coloured:
+            letters = letters_of(shown[0][1].probabilities)
+            names = ", ".join(f"{letter} {label}" for label, letter in letters.items())
+            yield Text(names, "dim")
         yield Text()
         yield from self._segments(shown)
         yield Text()
@@ -59,7 +67,7 @@ class _Printer:
     def _head(self) -> Text:
         facts = [stamp(self._timeline.duration), f"model {self._timeline.model}"]
         if self._timeline.enrolled:
-            facts.append("enrolled speaker")
+            facts.append("compared with a profile")
         dot = "·" if self._blocks else "-"
         return Text.assemble(
             (printable(self._timeline.file or ""), "bold"),
@@ -80,12 +88,14 @@ class _Printer:
                     longest[column], labels[column] = held, view.label
         text = Text()
         classes = shown[0][1].probabilities
+        letters = letters_of(classes)
         for label in labels:
             if label is None:
                 text.append(" ")
             else:
                 # Without colours blocks would all be alike.
-                text.append("█" if self._coloured else label[0], colour_of(label, classes))
+                mark = "█" if self._coloured else letters[label]
+                text.append(mark, colour_of(label, classes))
         return text
 
     def _segments(self, shown: list[tuple[Window, LabelView]]) -> Iterator[Text]:
@@ -132,6 +142,19 @@ class _Printer:
                     for moment in summary.strongest[:MOMENTS]
                 )
                 yield Text(f"strongest moments: {moments}", "dim")
+
+
+def letters_of(classes: Iterable[str]) -> dict[str, str]:
+    """A letter for each class, its own where that is free.
+
+    >>> letters_of(["sad", "surprised"])
+    {'sad': 's', 'surprised': 'u'}
+    """
+    letters: dict[str, str] = {}
+    for name in classes:
+        wanted = (letter for letter in name + ascii_uppercase if letter not in letters.values())
+        letters[name] = next(wanted, "?")
+    return letters
 
 
 def _counted(changes: int) -> str:

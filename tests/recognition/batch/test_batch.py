@@ -153,9 +153,11 @@ def test_resume_goes_on_only_as_it_was_begun(
     profile = recognizer.enroll(clips.good[:1])
     refused = {
         "the model": Task.of(other, out),
-        "'labels'": Task.of(recognizer, out, view="three"),
-        "'speaker'": Task.of(recognizer, out, speaker=profile),
-        "'timeline'": Task.of(recognizer, out, timeline=TimelineOptions()),
+        "this run has --labels three;": Task.of(recognizer, out, view="three"),
+        "this run has --speaker [0-9a-f]+;": Task.of(recognizer, out, speaker=profile),
+        "this run has --timeline, --window 3.0, --hop 1.0, no --adapt;": Task.of(
+            recognizer, out, timeline=TimelineOptions()
+        ),
     }
     for name, task in refused.items():
         with pytest.raises(ArgumentInvalid, match=name):

@@ -213,16 +213,27 @@ def _require_same(path: Path, about: Mapping[str, Any], task: Task) -> None:
         ("the format", about.get("format"), FORMAT_VERSION),
         ("the model", about.get("model"), task.fingerprint),
         *(
-            (f"the option {name!r}", (about.get("options") or {}).get(name), value)
+            (f"--{name}", (about.get("options") or {}).get(name), value)
             for name, value in task.options.items()
         ),
     ]
     for what, there, here in pairs:
         if there != here:
             raise ArgumentInvalid(
-                f"{path.parent} was made with another value of {what}: {there!r}, this run has "
-                f"{here!r}; go on as it was begun, or name a new folder"
+                f"{path.parent} was made with {_said(what, there)}, this run has "
+                f"{_said(what, here)}; go on as it was begun, or name a new folder"
             )
+
+
+def _said(what: str, value: Any) -> str:
+    """An option and its value as a person would write them."""
+    if value is None or value is False:
+        return f"no {what}"
+    if value is True:
+        return what
+    if isinstance(value, Mapping):
+        return ", ".join([what, *(_said(f"--{name}", one) for name, one in value.items())])
+    return f"{what} {value}"
 
 
 def _require_same_folder(

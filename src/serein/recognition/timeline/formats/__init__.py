@@ -35,6 +35,7 @@ from serein.recognition.timeline.formats.table import write_csv
 from serein.recognition.timeline.formats.textgrid import write_textgrid
 from serein.recognition.timeline.formats.tracks import write_audacity, write_rttm
 from serein.recognition.timeline.results import Timeline
+from serein.recognition.timeline.views import in_view
 
 __all__ = ["FORMATS", "Format", "format_of", "write_timeline"]
 
@@ -94,7 +95,7 @@ def write_timeline(
         One of :data:`FORMATS`.
     view
         A label view: in JSON it is added to every window and segment, elsewhere its labels stand
-        in the place of the model's.
+        in the place of the model's, and neighbours of one class are one segment.
 
     Raises
     ------
@@ -105,4 +106,5 @@ def write_timeline(
     if format not in FORMATS:
         raise ArgumentInvalid(f"unknown format {format!r}; the formats are {', '.join(FORMATS)}")
     classes_of(timeline, view)
-    FORMATS[format].write(timeline, out, view)
+    told = timeline if format == "json" else in_view(timeline, view)
+    FORMATS[format].write(told, out, view)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from serein.errors import ArgumentInvalid, DependencyMissing
 from serein.recognition.timeline.results import Timeline
+from serein.recognition.timeline.views import in_view
 from serein.writing import written_whole
 
 __all__ = ["check_picture", "draw_timeline"]
@@ -82,7 +83,7 @@ def draw_timeline(
     from serein.recognition.timeline.plot.picture import DARK, LIGHT, Picture
 
     with settings(settings_for(suffix)):
-        picture = Picture(timeline, view, DARK if dark else LIGHT)
+        picture = Picture(in_view(timeline, view), view, DARK if dark else LIGHT)
         content = picture.draw().save(suffix, picture.describe())
     with written_whole(path) as part:
         part.write_bytes(content)
