@@ -9,7 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A machine with other work to do is no fault of the code.
+hypothesis.settings.register_profile("serein", deadline=None)
+hypothesis.settings.load_profile("serein")
 
 CORPORA = Path(
     os.environ.get("SEREIN_CORPORA")

@@ -238,8 +238,7 @@ def test_sound_that_ends_processes(bundle: Path, clips: list[Path], tmp_path: Pa
 
 
 @POSIX
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("whole", [True, False], ids=["group", "leader"])
+@pytest.mark.parametrize(("seed", "whole"), [(0, True), (1, False)], ids=["group", "leader"])
 def test_killed_run_goes_on(
     run: Run, bundle: Path, many: Path, tmp_path: Path, seed: int, whole: bool
 ) -> None:
