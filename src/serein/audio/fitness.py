@@ -50,6 +50,11 @@ class Thresholds:
     noisy_snr: float = 5.0
     speech_probability: float = 0.5
 
+    @property
+    def silent_amplitude(self) -> float:
+        """The silent peak as a sample, where full scale is 1."""
+        return float(10.0 ** (self.silent_peak / 20.0))
+
 
 def inspect(
     recording: Recording, *, highest: float | None = None, thresholds: Thresholds | None = None
@@ -126,7 +131,7 @@ def inspect_speech(
 def _is_silent(recording: Recording, thresholds: Thresholds) -> bool:
     samples = recording.samples
     peak = max(float(samples.max()), -float(samples.min())) if len(samples) else 0.0
-    return bool(peak < 10.0 ** (thresholds.silent_peak / 20.0))
+    return bool(peak < thresholds.silent_amplitude)
 
 
 def _about_level(recording: Recording, thresholds: Thresholds) -> Iterator[tuple[str, str]]:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from threading import Thread
-from types import TracebackType
 from typing import Self
 
-from rich.control import Control
-from rich.segment import ControlType
 from rich.text import Text
 
-from serein.cli.console import console
+from serein.cli.console import StatusLine
 from serein.recognition.batch import Tally, find_files
 from serein.recognition.batch.entries import is_address, without_file_scheme
 from serein.recognition.batch.inputs import STANDARD_INPUT
@@ -20,7 +17,7 @@ from serein.recognition.batch.inputs import STANDARD_INPUT
 _REDRAW = 0.2  # seconds
 
 
-class Meter:
+class Meter(StatusLine):
     """A line on standard error, if a person is there to see it.
 
     Parameters
@@ -31,38 +28,22 @@ class Meter:
     """
 
     def __init__(self, inputs: Sequence[str]) -> None:
-        self._console = console(stderr=True)
+        super().__init__()
         self._inputs = tuple(inputs)
         self._total: int | None = None
         self._begin = time.monotonic()
         self._first: Tally | None = None
         self._last = 0.0
-        self._drawn = False
 
     def __enter__(self) -> Self:
         if self._console.is_terminal and not any(map(_is_far, self._inputs)):
             Thread(target=self._count, daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.clear()
-
     @property
     def seconds(self) -> float:
         """Since the beginning."""
         return time.monotonic() - self._begin
-
-    def clear(self) -> None:
-        """Take the line away, so that something else can be printed."""
-        if self._drawn:
-            erase = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
-            self._console.control(erase)
-            self._drawn = False
 
     def show(self, tally: Tally) -> None:
         """Draw the line anew, a few times a second at most.
@@ -77,10 +58,7 @@ class Meter:
         if not self._console.is_terminal or self.seconds - self._last < _REDRAW:
             return
         self._last = self.seconds
-        self.clear()
-        text = progress_line(tally, self._first, self.seconds, self._total)
-        self._console.print(Text(text), end="", no_wrap=True, crop=True)
-        self._drawn = True
+        self.draw(Text(progress_line(tally, self._first, self.seconds, self._total)))
 
     def _count(self) -> None:
         try:

@@ -81,25 +81,14 @@ def bar(share: float, width: int, *, blocks: bool) -> str:
     return (_BLOCK * whole + (_PARTS[rest] if rest else "")).ljust(width)
 
 
-class Progress:
-    """A line on standard error that says how far a long list is, if a person is there to see it.
+class StatusLine:
+    """A line on standard error that is drawn anew in its place, and gone at the end."""
 
-    Parameters
-    ----------
-    total
-        Number of items.
-    """
-
-    def __init__(self, total: int) -> None:
+    def __init__(self) -> None:
         self._console = console(stderr=True)
-        self._active = total > 1 and self._console.is_terminal
-        self._shared = sys.stdout.isatty()
-        self._total = total
-        self._begin = self._last = time.monotonic()
         self._drawn = False
 
     def __enter__(self) -> Self:
-        self.show(0)
         return self
 
     def __exit__(
@@ -117,12 +106,38 @@ class Progress:
             self._console.control(erase)
             self._drawn = False
 
+    def draw(self, text: Text) -> None:
+        """Put another text in the place of the one that is there."""
+        self.clear()
+        self._console.print(text, end="", no_wrap=True, crop=True)
+        self._drawn = True
+
+
+class Progress(StatusLine):
+    """A line on standard error that says how far a long list is, if a person is there to see it.
+
+    Parameters
+    ----------
+    total
+        Number of items.
+    """
+
+    def __init__(self, total: int) -> None:
+        super().__init__()
+        self._active = total > 1 and self._console.is_terminal
+        self._shared = sys.stdout.isatty()
+        self._total = total
+        self._begin = self._last = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self.show(0)
+        return self
+
     def show(self, done: int) -> None:
         """Draw the line; where nothing else is on this terminal, ten times a second at most."""
         now = time.monotonic()
         if not self._active or (self._drawn and not self._shared and now - self._last < _REDRAW):
             return
-        self.clear()
         self._last = now
         left = (now - self._begin) / done * (self._total - done) if done else 0.0
         filled = round(20 * done / self._total)
@@ -133,8 +148,7 @@ class Progress:
             f" {done} of {self._total}",
             (f"  {left:.0f} s left" if done and left >= 1 else "", "dim"),
         )
-        self._console.print(text, end="", no_wrap=True, crop=True)
-        self._drawn = True
+        self.draw(text)
 
 
 @contextmanager

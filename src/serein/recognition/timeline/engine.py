@@ -172,7 +172,7 @@ class Engine:
 
     def _speech(self, span: Span, samples: Samples) -> float | None:
         """Probability of speech as far as it is known before the window is judged."""
-        if not samples.size or np.abs(samples).max() < 10 ** (self._thresholds.silent_peak / 20):
+        if not samples.size or np.abs(samples).max() < self._thresholds.silent_amplitude:
             return 0.0
         if self._detector is None:
             return None

@@ -272,7 +272,7 @@ class _Judging:
 
     def _is_silent(self) -> bool:
         peak = float(np.abs(self._waveform.extremes()).max(initial=0.0))
-        return peak < 10 ** (Thresholds().silent_peak / 20)
+        return peak < Thresholds().silent_amplitude
 
 
 def _beginning(samples: Samples, most: int) -> Samples:

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from serein.audio import Thresholds
 from serein.labels import SEXES
 from serein.recognition.timeline.engine import named
 from serein.recognition.timeline.results import Window, Windows
@@ -19,7 +20,7 @@ from serein.results import most_probable
 CELL = 0.25  # seconds: grid on which windows are blended
 CHANGE = 0.5
 """Seconds that a change of label must make more of a segment right, by the probabilities."""
-SPEECH = 0.5
+SPEECH = Thresholds().speech_probability
 """Probability under which nobody speaks."""
 SHORTEST = 0.05
 """Seconds; what the windows leave of a phrase that is known otherwise is a segment from here on."""
